@@ -1,0 +1,26 @@
+defmodule ElixirScope.Native do
+  @moduledoc false
+  # NIF stubs, grouped by noun, and nothing else. `ElixirScope.Core` and `ElixirScope.Probe` are the
+  # only callers. The file is kept small and its functions frozen: a loaded NIF module is never replaced.
+
+  @on_load :load
+
+  def load do
+    path = System.get_env("ELIXIR_SCOPE_NIF") || Path.join(:code.priv_dir(:elixir_scope), "native/scope_nif")
+    # Without the library the module still loads: probes are no-ops, and everything else says what is missing.
+    case :erlang.load_nif(String.to_charlist(Path.rootname(path, ".so")), 0) do
+      :ok -> :ok
+      {:error, {reason, text}} -> :persistent_term.put(__MODULE__, {reason, text})
+    end
+
+    :ok
+  end
+
+  # probes: no-ops until the library is loaded
+  def probe_enter(_point), do: 0
+  def probe_exit(_point, _token, value), do: value
+  def probe_tail(_point, _token), do: :ok
+  def probe_try_enter(_point), do: 0
+  def probe_try_leave(_point, _token, value), do: value
+  def probe_caught(_point, _token, _reason), do: :ok
+end

@@ -1,0 +1,49 @@
+//! What can go wrong in the core, as one enum. The NIF crate maps it, variant by variant, at one place.
+
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A limit of `limits.rs` (or of the configuration) would be passed.
+    LimitExceeded { what: &'static str, limit: u64 },
+    /// Nothing is stored under that key.
+    NotFound { what: &'static str },
+    /// The value changed since it was read (compare-and-swap).
+    Conflict { what: &'static str },
+    /// Someone else holds the only seat (the consumer's token, for one).
+    Busy { what: &'static str },
+    /// A term, id or argument that cannot mean what it should.
+    Invalid { what: &'static str, detail: String },
+    /// A saved repository that cannot be read.
+    Corrupt { detail: String },
+    /// A query names a field, source or operator that does not exist.
+    Unknown { what: &'static str, name: String, nearest: Option<String> },
+    /// The deadline passed.
+    Timeout { what: &'static str, limit_ms: u64 },
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::LimitExceeded { what, limit } => write!(f, "{what} would pass the limit of {limit}"),
+            Error::NotFound { what } => write!(f, "no such {what}"),
+            Error::Conflict { what } => write!(f, "{what} changed meanwhile"),
+            Error::Busy { what } => write!(f, "{what} is busy"),
+            Error::Invalid { what, detail } => write!(f, "invalid {what}: {detail}"),
+            Error::Corrupt { detail } => write!(f, "corrupt data: {detail}"),
+            Error::Unknown { what, name, nearest } => {
+                write!(f, "unknown {what} {name}")?;
+                match nearest {
+                    Some(nearest) => write!(f, ", did you mean {nearest}?"),
+                    None => Ok(()),
+                }
+            }
+            Error::Timeout { what, limit_ms } => write!(f, "{what} took longer than {limit_ms} ms"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

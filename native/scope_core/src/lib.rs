@@ -1,0 +1,15 @@
+//! The pure core of ElixirScope. A table of contents: one module per concern.
+//!
+//! No BEAM term, atom table or scheduler is known here, and nothing recurses over input.
+
+pub mod ast;
+pub mod atoms;
+pub mod capture;
+pub mod error;
+pub mod ingest;
+pub mod limits;
+pub mod query;
+pub mod source;
+pub mod store;
+pub mod sync;
+pub mod value;

@@ -1,0 +1,3 @@
+//! The boundary: decode, call the core, encode. A table of contents.
+
+rustler::init!("Elixir.ElixirScope.Native");
