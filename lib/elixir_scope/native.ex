@@ -6,7 +6,7 @@ defmodule ElixirScope.Native do
   @on_load :load
 
   def load do
-    path = System.get_env("ELIXIR_SCOPE_NIF") || Path.join(:code.priv_dir(:elixir_scope), "native/scope_nif")
+    path = System.get_env("ELIXIR_SCOPE_NIF") || Path.join(priv(), "native/scope_nif")
     # Without the library the module still loads: probes are no-ops, and everything else says what is missing.
     case :erlang.load_nif(String.to_charlist(Path.rootname(path, ".so")), 0) do
       :ok -> :ok
@@ -14,6 +14,13 @@ defmodule ElixirScope.Native do
     end
 
     :ok
+  end
+
+  defp priv do
+    case :code.priv_dir(:elixir_scope) do
+      {:error, :bad_name} -> "priv"
+      dir -> dir
+    end
   end
 
   # probes: no-ops until the library is loaded
