@@ -18,7 +18,11 @@ pub enum Error {
     /// A saved repository that cannot be read.
     Corrupt { detail: String },
     /// A query names a field, source or operator that does not exist.
-    Unknown { what: &'static str, name: String, nearest: Option<String> },
+    Unknown {
+        what: &'static str,
+        name: String,
+        nearest: Option<String>,
+    },
     /// The deadline passed.
     Timeout { what: &'static str, limit_ms: u64 },
 }
@@ -28,13 +32,19 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::LimitExceeded { what, limit } => write!(f, "{what} would pass the limit of {limit}"),
+            Error::LimitExceeded { what, limit } => {
+                write!(f, "{what} would pass the limit of {limit}")
+            }
             Error::NotFound { what } => write!(f, "no such {what}"),
             Error::Conflict { what } => write!(f, "{what} changed meanwhile"),
             Error::Busy { what } => write!(f, "{what} is busy"),
             Error::Invalid { what, detail } => write!(f, "invalid {what}: {detail}"),
             Error::Corrupt { detail } => write!(f, "corrupt data: {detail}"),
-            Error::Unknown { what, name, nearest } => {
+            Error::Unknown {
+                what,
+                name,
+                nearest,
+            } => {
                 write!(f, "unknown {what} {name}")?;
                 match nearest {
                     Some(nearest) => write!(f, ", did you mean {nearest}?"),
