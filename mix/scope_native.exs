@@ -134,8 +134,17 @@ defmodule Mix.Tasks.Compile.ScopeNative do
 
   defp build(%{kind: :cargo} = input, config, root) do
     case System.find_executable("cargo") do
-      nil -> failure(no_cargo(), Path.join(root, @crate))
+      nil -> without_cargo(config, root)
       cargo -> cargo(cargo, input, config, root)
+    end
+  end
+
+  # Whoever compiled once with ELIXIR_SCOPE_NIF need not set it for every later command.
+  defp without_cargo(config, root) do
+    if match?({_, :prebuilt, _, _}, read_manifest()) and File.regular?(library_path(config)) do
+      {:noop, []}
+    else
+      failure(no_cargo(), Path.join(root, @crate))
     end
   end
 
