@@ -174,8 +174,8 @@ defmodule ElixirScope.Test.Tidy do
   defp collect({:__aliases__, _, [first | rest]} = node, names, aliases) when is_atom(first) do
     full = Map.get(aliases, first, [first]) ++ rest
 
-    if Enum.all?(parts, &is_atom/1) and parts != [],
-      do: {node, [Enum.join(parts, ".") | names]},
+    if Enum.all?(full, &is_atom/1),
+      do: {node, [Enum.join(full, ".") | names]},
       else: {node, names}
   end
 
