@@ -1,0 +1,116 @@
+defmodule ElixirScope.ASTRepository.FunctionData do
+  @moduledoc """
+  A function: where it stands, how complex it is, and how it ran.
+
+  What you store you get back, exactly; a field that you left `nil` is computed when it can be.
+  `ElixirScope.ASTRepository.store_function/2` needs `:module_name`, `:function_name` and `:arity`, or
+  `:function_key`.
+
+  Computed when left `nil`:
+
+    * from the source - `:ast_node_id`, `:ast` (one clause as it is, several in a `:__block__`), `:source_location`
+      (`{file, line, column}`), `:visibility`, `:signature` (a map with `:name`, `:arity`, `:kind`, `:defaults`,
+      `:clauses`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
+    * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
+      (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
+      (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`
+    * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
+
+  `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
+  `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
+  `:local_variables`, `:variable_mutations`, `:scope_analysis`, `:message_sends`, `:message_receives`,
+  `:test_coverage`, `:test_cases`, `:documentation`, `:code_smells`, `:execution_history`.
+  """
+
+  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics}
+  alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile}
+
+  defstruct [
+    :module_name,
+    :function_name,
+    :arity,
+    :function_key,
+    :ast_node_id,
+    :ast,
+    :source_location,
+    :visibility,
+    :signature,
+    :complexity_metrics,
+    :cyclomatic_complexity,
+    :cognitive_complexity,
+    :lines_of_code,
+    :parameter_analysis,
+    :return_analysis,
+    :instrumentation_points,
+    :variable_capture_points,
+    :expression_trace_points,
+    :custom_injection_points,
+    :execution_statistics,
+    :call_frequency,
+    :average_duration,
+    :memory_usage,
+    :error_rate,
+    :performance_profile,
+    :local_variables,
+    :variable_mutations,
+    :scope_analysis,
+    :calls_made,
+    :called_by,
+    :message_sends,
+    :message_receives,
+    :test_coverage,
+    :test_cases,
+    :documentation,
+    :code_smells,
+    :creation_timestamp,
+    :last_modified,
+    :last_executed,
+    :execution_history
+  ]
+
+  @typedoc "Module, name and arity: what identifies a function."
+  @type key :: {module(), atom(), arity()}
+
+  @type t :: %__MODULE__{
+          module_name: module(),
+          function_name: atom(),
+          arity: arity(),
+          function_key: key() | nil,
+          ast_node_id: String.t() | nil,
+          ast: Macro.t() | nil,
+          source_location: {String.t(), pos_integer(), pos_integer() | nil} | nil,
+          visibility: :public | :private | nil,
+          signature: map() | nil,
+          complexity_metrics: ComplexityMetrics.t() | map() | nil,
+          cyclomatic_complexity: non_neg_integer() | nil,
+          cognitive_complexity: non_neg_integer() | nil,
+          lines_of_code: non_neg_integer() | nil,
+          parameter_analysis: term(),
+          return_analysis: term(),
+          instrumentation_points: [InstrumentationPoint.t()] | nil,
+          variable_capture_points: list() | nil,
+          expression_trace_points: list() | nil,
+          custom_injection_points: list() | nil,
+          execution_statistics: ExecutionStatistics.t() | map() | nil,
+          call_frequency: non_neg_integer() | nil,
+          average_duration: float() | nil,
+          memory_usage: term(),
+          error_rate: float() | nil,
+          performance_profile: PerformanceProfile.t() | map() | nil,
+          local_variables: list() | nil,
+          variable_mutations: list() | nil,
+          scope_analysis: term(),
+          calls_made: list() | nil,
+          called_by: list() | nil,
+          message_sends: list() | nil,
+          message_receives: list() | nil,
+          test_coverage: float() | nil,
+          test_cases: list() | nil,
+          documentation: term(),
+          code_smells: list() | nil,
+          creation_timestamp: DateTime.t() | nil,
+          last_modified: DateTime.t() | nil,
+          last_executed: DateTime.t() | nil,
+          execution_history: list() | nil
+        }
+end

@@ -1,0 +1,88 @@
+defmodule ElixirScope.ASTRepository.ModuleData do
+  @moduledoc """
+  A module: its source, what is computed from it, and what the running program reported.
+
+  What you store you get back, exactly; a field that you left `nil` is computed when it can be.
+  `ElixirScope.ASTRepository.store_module/2` needs `:module_name` only.
+
+  Computed when left `nil`:
+
+    * from the source - `:compilation_hash` (hex digest), `:module_type`, `:complexity_metrics`, `:exports`
+      (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import
+    * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
+      `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
+      `:instrumentation_points`, `:runtime_insights`
+    * from the repository - `:correlation_metadata` (the correlation ids that a caller stored for nodes of this
+      module), `:last_updated`
+
+  `:ast_node_mapping` is large, so it is filled by `get_module(repo, name, fields: [:ast_node_mapping])` only;
+  `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
+
+  `nil` until a later step fills them (stored values are kept): `:dependencies`, `:patterns`, `:error_patterns`,
+  `:message_flows`, `:domain_concepts`, `:business_rules`, `:architectural_role`, `:first_instrumented`,
+  `:version_history`, `:test_coverage`, `:documentation_score`, `:maintainability_index`.
+  """
+
+  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, FunctionData}
+  alias ElixirScope.ASTRepository.{InstrumentationPoint, RuntimeInsights}
+
+  defstruct [
+    :module_name,
+    :ast,
+    :source_file,
+    :compilation_hash,
+    :instrumentation_points,
+    :ast_node_mapping,
+    :correlation_metadata,
+    :module_type,
+    :complexity_metrics,
+    :dependencies,
+    :exports,
+    :callbacks,
+    :patterns,
+    :runtime_insights,
+    :execution_frequency,
+    :performance_data,
+    :error_patterns,
+    :message_flows,
+    :domain_concepts,
+    :business_rules,
+    :architectural_role,
+    :first_instrumented,
+    :last_updated,
+    :version_history,
+    :test_coverage,
+    :documentation_score,
+    :maintainability_index
+  ]
+
+  @type t :: %__MODULE__{
+          module_name: module(),
+          ast: Macro.t() | nil,
+          source_file: String.t() | nil,
+          compilation_hash: String.t() | nil,
+          instrumentation_points: [InstrumentationPoint.t()] | nil,
+          ast_node_mapping: %{optional(String.t()) => Macro.t()} | nil,
+          correlation_metadata: %{optional(binary() | integer() | atom()) => String.t()} | nil,
+          module_type: atom() | nil,
+          complexity_metrics: ComplexityMetrics.t() | map() | nil,
+          dependencies: [module()] | nil,
+          exports: [{atom(), arity()}] | nil,
+          callbacks: [{atom(), arity()}] | nil,
+          patterns: [atom()] | nil,
+          runtime_insights: RuntimeInsights.t() | nil,
+          execution_frequency: %{optional(FunctionData.key()) => non_neg_integer()} | nil,
+          performance_data: %{optional(FunctionData.key()) => ExecutionStatistics.t()} | nil,
+          error_patterns: list() | nil,
+          message_flows: list() | nil,
+          domain_concepts: list() | nil,
+          business_rules: list() | nil,
+          architectural_role: atom() | nil,
+          first_instrumented: DateTime.t() | nil,
+          last_updated: DateTime.t() | nil,
+          version_history: list() | nil,
+          test_coverage: float() | nil,
+          documentation_score: float() | nil,
+          maintainability_index: float() | nil
+        }
+end

@@ -1,0 +1,28 @@
+defmodule ElixirScope.ASTRepository.QueryResult do
+  @moduledoc """
+  The answer to a query.
+
+    * `:rows` - maps with the fields that `select/2` named; a nested field is keyed by its path as text
+      (`"execution_statistics.average_duration"`)
+    * `:count` - how many rows these are
+    * `:total` - how many rows met the conditions, before `limit` and `offset`
+    * `:scanned` - how many rows were looked at
+    * `:complete?` - false when runtime events were lost while the observed program ran, so that figures from it are lower
+      bounds; `:dropped` says how many
+    * `:duration_us` - time in the native engine
+
+  `Enum` functions run over the rows of `result.rows`.
+  """
+
+  defstruct rows: [], count: 0, total: 0, scanned: 0, complete?: true, dropped: 0, duration_us: 0
+
+  @type t :: %__MODULE__{
+          rows: [map()],
+          count: non_neg_integer(),
+          total: non_neg_integer(),
+          scanned: non_neg_integer(),
+          complete?: boolean(),
+          dropped: non_neg_integer(),
+          duration_us: non_neg_integer()
+        }
+end
