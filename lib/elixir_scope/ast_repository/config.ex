@@ -148,7 +148,8 @@ defmodule ElixirScope.ASTRepository.Config do
 
   def new(opts) do
     with {:ok, opts} <- pairs(opts, :options),
-         {:ok, env} <- pairs(Application.get_env(:elixir_scope, ElixirScope.ASTRepository, []), :application_environment),
+         {:ok, env} <-
+           pairs(Application.get_env(:elixir_scope, ElixirScope.ASTRepository, []), :application_environment),
          {preset, opts} = Keyword.pop(opts, :preset, Keyword.get(env, :preset)),
          {:ok, base} <- preset(preset) do
       build(base ++ Keyword.delete(env, :preset) ++ opts)

@@ -41,7 +41,8 @@ defimpl Inspect, for: ElixirScope.ASTRepository.Query do
   defp condition({operator, [_ | _] = list}, depth) when operator in [:and, :or] do
     if List.improper?(list),
       do: Fault.show({operator, list}),
-      else: "{#{Kernel.inspect(operator)}, [#{list |> Enum.take(20) |> Enum.map_join(", ", &condition(&1, depth - 1))}]}"
+      else:
+        "{#{Kernel.inspect(operator)}, [#{list |> Enum.take(20) |> Enum.map_join(", ", &condition(&1, depth - 1))}]}"
   end
 
   defp condition({:not, condition}, depth), do: "{:not, #{condition(condition, depth - 1)}}"
@@ -56,5 +57,6 @@ defimpl Inspect, for: ElixirScope.ASTRepository.Query do
 
   defp field(field), do: Fault.show(field)
 
-  defp plain(fields), do: fields |> Kernel.inspect(limit: 32, printable_limit: 200, structs: false, width: :infinity)
+  defp plain(fields),
+    do: fields |> Kernel.inspect(limit: 32, printable_limit: 200, structs: false, width: :infinity)
 end

@@ -60,6 +60,10 @@ defmodule ElixirScope.ASTRepository.Query.Path do
   defp proper_atoms?(_other, _left), do: false
 
   defp invalid(field) do
-    Fault.invalid(:field, field, "a field is an atom; a path is [:a, :b], \"a.b\" or, in where and order_by, :a.b")
+    Fault.invalid(
+      :field,
+      field,
+      "a field is an atom; a path is [:a, :b], \"a.b\" or, in where and order_by, :a.b"
+    )
   end
 end

@@ -15,7 +15,8 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   @fields_max 256
   @rows_max 0xFFFF_FFFF
 
-  @type t :: {atom(), [list()], [tuple() | :not], [{list(), :asc | :desc}], integer() | nil, non_neg_integer()}
+  @type t ::
+          {atom(), [list()], [tuple() | :not], [{list(), :asc | :desc}], integer() | nil, non_neg_integer()}
 
   @doc "The plan: `{source, fields, program, order, limit, offset}`."
   @spec build(term()) :: {:ok, t()} | {:error, ElixirScope.Error.t()}
@@ -37,7 +38,10 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   def build(other), do: Fault.invalid(:query, other, "build it from ElixirScope.ASTRepository.Query.new()")
 
   defp source(source) when source in [:modules, :functions, :ast_nodes], do: {:ok, source}
-  defp source(nil), do: Fault.invalid(:source, nil, "add from(:modules), from(:functions) or from(:ast_nodes)")
+
+  defp source(nil),
+    do: Fault.invalid(:source, nil, "add from(:modules), from(:functions) or from(:ast_nodes)")
+
   defp source(other), do: Fault.unknown(:source, other, Schema.sources())
 
   defp select(source, nil), do: {:ok, Enum.map(Schema.default_fields(source), &[&1])}
@@ -65,7 +69,11 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
 
   # The program of a condition (nested lists, flattened at the end) and how many more conditions may follow.
   defp condition(_source, condition, left, depth) when left <= 0 or depth > @depth_max do
-    Fault.invalid(:condition, condition, "a query has at most #{@conditions_max} conditions, #{@depth_max} deep")
+    Fault.invalid(
+      :condition,
+      condition,
+      "a query has at most #{@conditions_max} conditions, #{@depth_max} deep"
+    )
   end
 
   defp condition(source, {operator, field, value}, left, _depth) when operator in @comparisons do
@@ -159,7 +167,9 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   end
 
   defp join({type, _condition}), do: Fault.unknown(:join_type, type, [:inner, :left])
-  defp join(other), do: Fault.invalid(:join, other, "use join_runtime_data(query, :inner, {:correlation_exists})")
+
+  defp join(other),
+    do: Fault.invalid(:join, other, "use join_runtime_data(query, :inner, {:correlation_exists})")
 
   defp join_condition(type, name) when name in @joins do
     {:ok, if(type == :inner, do: [{:eq, name, true}], else: [])}
@@ -189,7 +199,9 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   defp count(what, other), do: Fault.invalid(what, other, "give an integer from 0 to #{@rows_max}")
 
   defp nothing(_what, empty) when empty in [nil, []], do: :ok
-  defp nothing(what, _value), do: Fault.not_implemented("#{what} in a query", "group the rows with Enum.group_by/2")
+
+  defp nothing(what, _value),
+    do: Fault.not_implemented("#{what} in a query", "group the rows with Enum.group_by/2")
 
   defp each(list, fun) do
     list
