@@ -6,3 +6,33 @@ pub const AST_ENTRIES_MAX: usize = 16 * 1024 * 1024;
 pub const AST_DEPTH_MAX: usize = 1_000_000;
 /// A stored value nested deeper than this is kept as opaque external-term bytes.
 pub const VALUE_DEPTH_MAX: usize = 64;
+
+// capture
+/// Points of one VM: one flag byte each, in memory that is touched only when used.
+pub const POINTS_MAX: usize = 4 * 1024 * 1024;
+/// Points of one build: the index takes 20 bits of the literal.
+pub const POINTS_PER_BUILD_MAX: usize = 1 << 20;
+/// Instrumented module versions of one VM. The table that probes read has twice as many slots.
+pub const BUILDS_MAX: usize = 32 * 1024;
+/// Rings, and so threads that record. The ring's number takes the bits above 48 of a small integer.
+pub const RINGS_MAX: usize = 1024;
+/// Records of a ring by default (32 bytes each).
+pub const RING_RECORDS: usize = 64 * 1024;
+/// Processes that never record.
+pub const IGNORED_MAX: usize = 16;
+/// Classes of reasons (exception modules, atoms) told apart; what comes later is "other".
+pub const REASON_CLASSES_MAX: usize = 4096;
+
+// ingest
+/// Open activations and `try` marks of all processes together (64 bytes each).
+pub const FRAMES_MAX: usize = 4 * 1024 * 1024;
+/// Processes with open activations followed at a time.
+pub const PROCESSES_MAX: usize = 1024 * 1024;
+/// Distinct observed call edges.
+pub const EDGES_MAX: usize = 1024 * 1024;
+/// Clauses that get a histogram of their own (some 1 KiB each).
+pub const HISTOGRAMS_MAX: usize = 64 * 1024;
+/// Bytes of a repository's event log by default.
+pub const EVENT_LOG_BYTES: usize = 64 * 1024 * 1024;
+/// Rows of one segment of the event log: the unit of eviction.
+pub const SEGMENT_ROWS: usize = 64 * 1024;

@@ -1,1 +1,16 @@
-//! (being built)
+//! Ingest: from ordered records to statistics, call edges, activations and the event log.
+
+mod edges;
+mod effect;
+mod log;
+mod saved;
+mod stats;
+mod store;
+mod tables;
+
+pub use edges::{Edge, EdgeKind};
+pub use effect::EventKind;
+pub use log::EventFilter;
+pub use saved::SavedRuntime;
+pub use stats::CallStats;
+pub use store::{Activation, ClauseStats, Event, RuntimeLimits, RuntimeStore, SharedStore, Totals};

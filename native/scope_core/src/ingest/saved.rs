@@ -1,0 +1,233 @@
+//! A store in a file: values by what they mean (functions, points), never by this VM's numbers.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::capture::points::{FunctionKey, PointInfo};
+use crate::error::{Error, Result};
+use crate::ingest::edges::EdgeKind;
+use crate::ingest::log::{SavedSegment, Segment};
+use crate::ingest::stats::{Counters, new_histogram};
+use crate::ingest::store::{Inner, RuntimeLimits, RuntimeStore};
+use crate::ingest::tables::Tables;
+use crate::limits;
+
+/// Everything a `RuntimeStore` knows, ready for serde. Reading it back checks every number in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedRuntime {
+    points: Vec<SavedPoint>,
+    functions: Vec<(FunctionKey, u64)>,
+    edges: Vec<(FunctionKey, FunctionKey, EdgeKind, u64)>,
+    events: u64,
+    evicted: u64,
+    segments: Vec<SavedSegment>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedPoint {
+    info: PointInfo,
+    calls: u64,
+    ends: [u64; 5],
+    total_ns: u64,
+    self_ns: u64,
+    min_ns: u64,
+    max_ns: u64,
+    last_unix_ns: u64,
+    /// `(value, count)` of the histogram's used buckets.
+    histogram: Vec<(u64, u32)>,
+}
+
+impl RuntimeStore {
+    /// A copy to be saved, with the events of the log or without.
+    pub fn to_saved(&self, with_events: bool) -> SavedRuntime {
+        self.read(|inner| SavedRuntime {
+            points: inner
+                .tables
+                .points
+                .iter()
+                .map(|slot| save_point(slot.info, &slot.counters))
+                .collect(),
+            functions: inner
+                .tables
+                .functions
+                .iter()
+                .map(|slot| (slot.key, slot.total_ns))
+                .collect(),
+            edges: inner
+                .tables
+                .edges(|_, _| true)
+                .into_iter()
+                .map(|edge| (edge.caller, edge.callee, edge.kind, edge.count))
+                .collect(),
+            events: inner.events,
+            evicted: inner.log.evicted(),
+            segments: match with_events {
+                true => inner.log.segments().map(Segment::save).collect(),
+                false => Vec::new(),
+            },
+        })
+    }
+
+    /// A store with what was saved. `Corrupt` when the numbers in it cannot belong together.
+    pub fn from_saved(saved: SavedRuntime, limits: RuntimeLimits) -> Result<RuntimeStore> {
+        let store = RuntimeStore::new(limits);
+        store.merge(saved)?;
+        Ok(store)
+    }
+
+    /// Adds what another run saw: counts and times add up, percentiles are over both. Its events are
+    /// taken only into an empty log (events of two runs have no common order); otherwise they count as evicted.
+    pub fn merge(&self, saved: SavedRuntime) -> Result<()> {
+        let corrupt = |detail: &str| Error::Corrupt {
+            detail: detail.to_owned(),
+        };
+        if saved.points.len() > limits::POINTS_MAX || saved.edges.len() > limits::EDGES_MAX {
+            return Err(corrupt("more points or edges than any run can have"));
+        }
+        let histograms = saved
+            .points
+            .iter()
+            .map(restore_counters)
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(corrupt)?;
+        self.write(|inner| {
+            // Segments are checked before anything is changed: a refused file leaves no trace.
+            let first = inner.tables.points.len() as u32;
+            let fresh = first == 0 && inner.log.len() == 0;
+            let mut segments = Vec::new();
+            let mut left_out = saved.evicted;
+            for segment in saved.segments {
+                let rows = segment.rows();
+                let numbers: Vec<u32> = (0..saved.points.len() as u32).collect();
+                let segment = segment.into_segment(&numbers).map_err(corrupt)?;
+                match fresh {
+                    true => segments.push(segment),
+                    false => left_out += rows as u64,
+                }
+            }
+            if segments
+                .windows(2)
+                .any(|pair| pair[0].end_event_id() > pair[1].first_event_id())
+            {
+                return Err(corrupt("event segments overlap"));
+            }
+            if fresh && !distinct(&saved.points) {
+                return Err(corrupt("a point is listed twice"));
+            }
+            merge_tables(
+                &mut inner.tables,
+                &saved.points,
+                histograms,
+                &saved.functions,
+                &saved.edges,
+            );
+            merge_log(inner, segments, left_out);
+            inner.events = inner.events.saturating_add(saved.events);
+            Ok(())
+        })
+    }
+}
+
+/// In a fresh store the saved order gives the numbers, which holds only without repetition.
+fn distinct(points: &[SavedPoint]) -> bool {
+    let mut seen = ahash::AHashSet::new();
+    points.iter().all(|point| seen.insert(point.info))
+}
+
+fn merge_tables(
+    tables: &mut Tables,
+    points: &[SavedPoint],
+    counters: Vec<Counters>,
+    functions: &[(FunctionKey, u64)],
+    edges: &[(FunctionKey, FunctionKey, EdgeKind, u64)],
+) {
+    for (point, counters) in points.iter().zip(counters) {
+        let number = tables.number_point(point.info);
+        if counters.histogram.is_some() {
+            tables.ensure_histogram(number);
+        }
+        tables.points[number as usize].counters.add(&counters);
+    }
+    for (key, total_ns) in functions {
+        let number = tables.number_function(*key) as usize;
+        let function = &mut tables.functions[number];
+        function.total_ns = function.total_ns.saturating_add(*total_ns);
+    }
+    for (caller, callee, kind, count) in edges {
+        let (caller, callee) = (
+            tables.number_function(*caller),
+            tables.number_function(*callee),
+        );
+        let number = tables.number_edge(caller, callee, *kind) as usize;
+        let edge = &mut tables.edges[number];
+        edge.count = edge.count.saturating_add(*count);
+    }
+}
+
+fn merge_log(inner: &mut Inner, segments: Vec<Segment>, left_out: u64) {
+    if !segments.is_empty() {
+        inner.log.restore(segments);
+    }
+    inner.log.count_evicted(left_out);
+}
+
+fn save_point(info: PointInfo, counters: &Counters) -> SavedPoint {
+    let histogram = counters
+        .histogram
+        .as_ref()
+        .map_or_else(Vec::new, |histogram| {
+            histogram
+                .iter_recorded()
+                .map(|step| (step.value_iterated_to(), step.count_at_value()))
+                .collect()
+        });
+    SavedPoint {
+        info,
+        calls: counters.calls,
+        ends: counters.ends,
+        total_ns: counters.total_ns,
+        self_ns: counters.self_ns,
+        min_ns: counters.min_ns,
+        max_ns: counters.max_ns,
+        last_unix_ns: counters.last_unix_ns,
+        histogram,
+    }
+}
+
+fn restore_counters(saved: &SavedPoint) -> std::result::Result<Counters, &'static str> {
+    if saved.histogram.len() > 4096 {
+        return Err("a histogram with more buckets than there are");
+    }
+    let mut histogram: Option<Box<Histogram<u32>>> = None;
+    if !saved.histogram.is_empty() {
+        histogram = new_histogram();
+        for (value, count) in &saved.histogram {
+            let Some(histogram) = &mut histogram else {
+                break;
+            };
+            histogram
+                .record_n(*value, *count)
+                .map_err(|_| "a histogram value out of range")?;
+        }
+    }
+    if saved.min_ns != u64::MAX && saved.min_ns > saved.max_ns {
+        return Err("a shortest time above the longest");
+    }
+    let ended = saved
+        .ends
+        .iter()
+        .try_fold(0u64, |sum, count| sum.checked_add(*count));
+    if ended.is_none_or(|ended| ended > saved.calls) {
+        return Err("more ends than calls");
+    }
+    Ok(Counters {
+        calls: saved.calls,
+        ends: saved.ends,
+        total_ns: saved.total_ns,
+        self_ns: saved.self_ns,
+        min_ns: saved.min_ns,
+        max_ns: saved.max_ns,
+        last_unix_ns: saved.last_unix_ns,
+        histogram,
+    })
+}

@@ -1,0 +1,280 @@
+//! What a repository knows of the running system.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::atoms::Atom;
+use crate::capture::points::{FunctionKey, PointInfo};
+use crate::ingest::edges::Edge;
+use crate::ingest::effect::{EventKind, NONE};
+use crate::ingest::log::{EventFilter, Log, Row, Search};
+use crate::ingest::stats::CallStats;
+use crate::ingest::tables::Tables;
+use crate::limits;
+use crate::sync::RwLock;
+
+/// Bounds of one store.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct RuntimeLimits {
+    /// Bytes of the event log; 0 keeps no events, only counts and times.
+    pub event_log_bytes: usize,
+}
+
+impl Default for RuntimeLimits {
+    fn default() -> Self {
+        RuntimeLimits {
+            event_log_bytes: limits::EVENT_LOG_BYTES,
+        }
+    }
+}
+
+/// What the clauses of a function did, clause by clause and build by build.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClauseStats {
+    /// The clause's point: build, ordinal, line, column.
+    pub point: PointInfo,
+    pub stats: CallStats,
+}
+
+/// One event of the log.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Event {
+    /// Ordered by time; unique over all VMs of one machine.
+    pub event_id: u64,
+    pub kind: EventKind,
+    /// Nanoseconds since 1970.
+    pub at_ns: u64,
+    /// The word of the pid; it names a process only while `process_is_local`.
+    pub process: u64,
+    /// Whether the event was recorded by this VM.
+    pub process_is_local: bool,
+    /// The activation: its `correlation_id`.
+    pub token: u64,
+    /// The clause that was entered.
+    pub point: PointInfo,
+    /// Ends: inclusive time.
+    pub duration_ns: Option<u64>,
+    /// Errors: exception module, atom, or first atom of a tuple.
+    pub reason: Option<Atom>,
+}
+
+/// One activation, as far as the log still knows it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Activation {
+    pub began: Event,
+    /// `None` while it is open.
+    pub ended: Option<Event>,
+}
+
+/// Sums over a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Functions and clauses that were entered at least once.
+    pub functions: u64,
+    pub clauses: u64,
+    pub edges: u64,
+    /// Activations begun, ended, and ended by an error.
+    pub calls: u64,
+    pub ended: u64,
+    pub errors: u64,
+    /// Events seen (beginnings and ends), kept in the log, dropped from it.
+    pub events: u64,
+    pub events_kept: u64,
+    pub events_evicted: u64,
+    /// Self time of all: equals the inclusive time of those with no instrumented caller.
+    pub self_ns: u64,
+    pub log_bytes: u64,
+}
+
+/// Statistics, call edges and the event log of one repository.
+///
+/// The capture's ingest writes, in batches of some tens of microseconds; readers get copies and never wait longer
+/// than for one batch.
+pub struct RuntimeStore {
+    inner: RwLock<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub tables: Tables,
+    pub log: Log,
+    pub events: u64,
+    /// Activations that began before this event are not counted: the store did not see them begin.
+    pub since: u64,
+}
+
+impl RuntimeStore {
+    pub fn new(limits: RuntimeLimits) -> Self {
+        Self::from_inner(Inner {
+            tables: Tables::default(),
+            log: Log::new(limits.event_log_bytes),
+            events: 0,
+            since: 0,
+        })
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        RuntimeStore {
+            inner: RwLock::new(inner),
+        }
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> T {
+        read(&self.inner.read())
+    }
+
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Inner) -> T) -> T {
+        write(&mut self.inner.write())
+    }
+
+    /// Sums over all clauses and builds; `None` when it was never entered.
+    pub fn function_stats(&self, function: &FunctionKey) -> Option<CallStats> {
+        self.read(|inner| {
+            let number = inner.tables.function_number(function)?;
+            inner.tables.function_stats(number)
+        })
+    }
+
+    /// Every function that was entered, with its sums.
+    pub fn functions(&self) -> Vec<(FunctionKey, CallStats)> {
+        self.read(|inner| {
+            let all = 0..inner.tables.functions.len() as u32;
+            all.filter_map(|number| {
+                let key = inner.tables.functions[number as usize].key;
+                Some((key, inner.tables.function_stats(number)?))
+            })
+            .collect()
+        })
+    }
+
+    /// The clauses of a function that were entered, in order of ordinal and build.
+    pub fn clause_stats(&self, function: &FunctionKey) -> Vec<ClauseStats> {
+        self.read(|inner| {
+            let Some(number) = inner.tables.function_number(function) else {
+                return Vec::new();
+            };
+            let clauses = &inner.tables.functions[number as usize].clauses;
+            let mut found: Vec<ClauseStats> = clauses
+                .iter()
+                .map(|slot| &inner.tables.points[*slot as usize])
+                .filter(|slot| slot.counters.calls > 0)
+                .map(|slot| ClauseStats {
+                    point: slot.info,
+                    stats: slot.counters.stats(),
+                })
+                .collect();
+            found.sort_by_key(|clause| (clause.point.clause, clause.point.build));
+            found
+        })
+    }
+
+    /// Every observed edge.
+    pub fn edges(&self) -> Vec<Edge> {
+        self.read(|inner| inner.tables.edges(|_, _| true))
+    }
+
+    /// Edges that start at `caller`.
+    pub fn callees(&self, caller: &FunctionKey) -> Vec<Edge> {
+        self.read(|inner| match inner.tables.function_number(caller) {
+            Some(number) => inner.tables.edges(|from, _| from == number),
+            None => Vec::new(),
+        })
+    }
+
+    /// Edges that end at `callee`.
+    pub fn callers(&self, callee: &FunctionKey) -> Vec<Edge> {
+        self.read(|inner| match inner.tables.function_number(callee) {
+            Some(number) => inner.tables.edges(|_, to| to == number),
+            None => Vec::new(),
+        })
+    }
+
+    /// Up to `limit` events of the log, oldest first unless the filter says otherwise.
+    pub fn events(&self, filter: &EventFilter, limit: usize) -> Vec<Event> {
+        self.read(|inner| {
+            let points = inner.tables.points_of(filter);
+            let rows = Search::new(filter, points).run(&inner.log, limit);
+            rows.into_iter()
+                .map(|(row, local)| inner.event(row, local))
+                .collect()
+        })
+    }
+
+    /// The activation of a token (a native `correlation_id`), while the log holds its beginning.
+    pub fn activation(&self, token: u64) -> Option<Activation> {
+        self.read(|inner| {
+            let (began, local) = inner.log.find_token(token)?;
+            let ended = began.ended.and_then(|ended| inner.log.row(ended));
+            Some(Activation {
+                began: inner.event(began, local),
+                ended: ended.map(|row| inner.event(row, local)),
+            })
+        })
+    }
+
+    /// The clause an activation entered: what correlating an event needs, without reading more.
+    pub fn point_of(&self, token: u64) -> Option<PointInfo> {
+        self.read(|inner| {
+            let (row, _) = inner.log.find_token(token)?;
+            Some(inner.tables.points[row.point as usize].info)
+        })
+    }
+
+    pub fn totals(&self) -> Totals {
+        self.read(|inner| inner.totals())
+    }
+}
+
+impl Inner {
+    fn event(&self, row: Row, local: bool) -> Event {
+        Event {
+            event_id: row.event_id,
+            kind: row.kind,
+            at_ns: row.at_ns,
+            process: row.process_word,
+            process_is_local: local,
+            token: row.token,
+            point: self.tables.points[row.point as usize].info,
+            duration_ns: row.inclusive_ns,
+            reason: (row.reason != NONE).then_some(Atom(row.reason)),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            events: self.events,
+            events_kept: self.log.len(),
+            events_evicted: self.log.evicted(),
+            log_bytes: self.log.memory_bytes() as u64,
+            edges: self
+                .tables
+                .edges
+                .iter()
+                .filter(|edge| edge.count > 0)
+                .count() as u64,
+            ..Totals::default()
+        };
+        for slot in self
+            .tables
+            .points
+            .iter()
+            .filter(|slot| slot.counters.calls > 0)
+        {
+            totals.clauses += 1;
+            totals.calls += slot.counters.calls;
+            totals.ended += slot.counters.ends.iter().sum::<u64>();
+            totals.errors += slot.counters.ends[EventKind::Error as usize - 1];
+            totals.self_ns += slot.counters.self_ns;
+        }
+        totals.functions = self
+            .tables
+            .functions
+            .iter()
+            .filter(|function| self.tables.calls_of(function) > 0)
+            .count() as u64;
+        totals
+    }
+}
+
+/// A handle to a store that many may hold.
+pub type SharedStore = Arc<RuntimeStore>;

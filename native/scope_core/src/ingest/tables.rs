@@ -1,0 +1,210 @@
+//! A store's points, functions and edges, by its own small numbers.
+//!
+//! The engine speaks in the registry's numbers, a saved store in those of another VM. Each is translated once, by
+//! what the number means, so that old and new runs of a function add up.
+
+use ahash::AHashMap;
+
+use crate::capture::points::{FunctionKey, PointInfo};
+use crate::ingest::edges::{Edge, EdgeKind};
+use crate::ingest::effect::NONE;
+use crate::ingest::log::EventFilter;
+use crate::ingest::stats::{CallStats, Counters, new_histogram};
+use crate::limits;
+
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub points: Vec<PointSlot>,
+    pub functions: Vec<FunctionSlot>,
+    pub edges: Vec<EdgeSlot>,
+    pub histograms: usize,
+    by_info: AHashMap<PointInfo, u32>,
+    by_key: AHashMap<FunctionKey, u32>,
+    by_edge: AHashMap<(u32, u32, EdgeKind), u32>,
+    /// The engine's numbers → ours, `NONE` until first met.
+    of_point: Vec<u32>,
+    of_edge: Vec<u32>,
+}
+
+pub(crate) struct PointSlot {
+    pub info: PointInfo,
+    pub function: u32,
+    pub counters: Counters,
+}
+
+pub(crate) struct FunctionSlot {
+    pub key: FunctionKey,
+    /// Inclusive time with recursion over all clauses counted once: not the sum of the clauses'.
+    pub total_ns: u64,
+    pub clauses: Vec<u32>,
+}
+
+pub(crate) struct EdgeSlot {
+    pub caller: u32,
+    pub callee: u32,
+    pub kind: EdgeKind,
+    pub count: u64,
+}
+
+impl Tables {
+    pub fn function_number(&self, key: &FunctionKey) -> Option<u32> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Our number of a function, made when new.
+    pub fn number_function(&mut self, key: FunctionKey) -> u32 {
+        if let Some(number) = self.by_key.get(&key) {
+            return *number;
+        }
+        let number = self.functions.len() as u32;
+        self.functions.push(FunctionSlot {
+            key,
+            total_ns: 0,
+            clauses: Vec::new(),
+        });
+        self.by_key.insert(key, number);
+        number
+    }
+
+    /// Our number of a point, made when new.
+    pub fn number_point(&mut self, info: PointInfo) -> u32 {
+        if let Some(number) = self.by_info.get(&info) {
+            return *number;
+        }
+        let function = self.number_function(info.function);
+        let number = self.points.len() as u32;
+        self.points.push(PointSlot {
+            info,
+            function,
+            counters: Counters::new(),
+        });
+        self.functions[function as usize].clauses.push(number);
+        self.by_info.insert(info, number);
+        number
+    }
+
+    /// Our number of an edge between our functions, made when new.
+    pub fn number_edge(&mut self, caller: u32, callee: u32, kind: EdgeKind) -> u32 {
+        if let Some(number) = self.by_edge.get(&(caller, callee, kind)) {
+            return *number;
+        }
+        let number = self.edges.len() as u32;
+        self.edges.push(EdgeSlot {
+            caller,
+            callee,
+            kind,
+            count: 0,
+        });
+        self.by_edge.insert((caller, callee, kind), number);
+        number
+    }
+
+    /// Our number of the engine's point. `info` is asked once.
+    #[inline]
+    pub fn point_of(&mut self, dense: u32, info: impl FnOnce() -> PointInfo) -> u32 {
+        match self.of_point.get(dense as usize) {
+            Some(number) if *number != NONE => *number,
+            _ => {
+                let number = self.number_point(info());
+                put(&mut self.of_point, dense, number);
+                number
+            }
+        }
+    }
+
+    /// Our number of the engine's edge. `ends` is asked once.
+    #[inline]
+    pub fn edge_of(
+        &mut self,
+        edge: u32,
+        ends: impl FnOnce() -> (FunctionKey, FunctionKey, EdgeKind),
+    ) -> u32 {
+        match self.of_edge.get(edge as usize) {
+            Some(number) if *number != NONE => *number,
+            _ => {
+                let (caller, callee, kind) = ends();
+                let (caller, callee) = (self.number_function(caller), self.number_function(callee));
+                let number = self.number_edge(caller, callee, kind);
+                put(&mut self.of_edge, edge, number);
+                number
+            }
+        }
+    }
+
+    /// A clause gets its histogram when it first ends, while there are any left to give.
+    #[inline]
+    pub fn ensure_histogram(&mut self, point: u32) {
+        let counters = &mut self.points[point as usize].counters;
+        if counters.histogram.is_none() && self.histograms < limits::HISTOGRAMS_MAX {
+            counters.histogram = new_histogram();
+            self.histograms += 1;
+        }
+    }
+
+    pub fn calls_of(&self, function: &FunctionSlot) -> u64 {
+        function
+            .clauses
+            .iter()
+            .map(|slot| self.points[*slot as usize].counters.calls)
+            .sum()
+    }
+
+    /// Sums over a function's clauses; `None` when none was entered.
+    pub fn function_stats(&self, number: u32) -> Option<CallStats> {
+        let function = &self.functions[number as usize];
+        if self.calls_of(function) == 0 {
+            return None;
+        }
+        let mut sum = Counters::new();
+        for slot in &function.clauses {
+            sum.add(&self.points[*slot as usize].counters);
+        }
+        sum.total_ns = function.total_ns;
+        Some(sum.stats())
+    }
+
+    pub fn edges(&self, takes: impl Fn(u32, u32) -> bool) -> Vec<Edge> {
+        self.edges
+            .iter()
+            .filter(|edge| edge.count > 0 && takes(edge.caller, edge.callee))
+            .map(|edge| Edge {
+                caller: self.functions[edge.caller as usize].key,
+                callee: self.functions[edge.callee as usize].key,
+                kind: edge.kind,
+                count: edge.count,
+            })
+            .collect()
+    }
+
+    /// Which of our points a filter takes; `None` when it takes all.
+    pub fn points_of(&self, filter: &EventFilter) -> Option<Vec<bool>> {
+        if filter.functions.is_none() && filter.points.is_none() {
+            return None;
+        }
+        let mut taken = vec![true; self.points.len()];
+        if let Some(functions) = &filter.functions {
+            let numbers: Vec<Option<u32>> = functions
+                .iter()
+                .map(|key| self.function_number(key))
+                .collect();
+            for (taken, slot) in taken.iter_mut().zip(&self.points) {
+                *taken &= numbers.contains(&Some(slot.function));
+            }
+        }
+        if let Some(points) = &filter.points {
+            for (taken, slot) in taken.iter_mut().zip(&self.points) {
+                *taken &= points.contains(&(slot.info.build, slot.info.index));
+            }
+        }
+        Some(taken)
+    }
+}
+
+/// The engine's numbers are dense and bounded (`POINTS_MAX`, `EDGES_MAX`), so the list is too.
+#[cold]
+fn put(list: &mut Vec<u32>, at: u32, number: u32) {
+    if list.len() <= at as usize {
+        list.resize((at as usize + 1).next_power_of_two(), NONE);
+    }
+    list[at as usize] = number;
+}
