@@ -31,7 +31,10 @@ defmodule Mix.Tasks.Compile.ScopeNative do
     root = File.cwd!()
     input = input(config, root)
 
-    if read_manifest() == fingerprint(input) and File.regular?(library_path(config)) do
+    # Taken before building: what changes meanwhile is built next time.
+    input = Map.put(input, :fingerprint, fingerprint(input))
+
+    if read_manifest() == input.fingerprint and File.regular?(library_path(config)) do
       {:noop, []}
     else
       build(input, config, root)
@@ -71,7 +74,7 @@ defmodule Mix.Tasks.Compile.ScopeNative do
   end
 
   defp fingerprint(%{kind: :cargo} = input) do
-    digests = Enum.map(input.sources, &{&1, digest(&1)})
+    digests = Map.new(input.sources, &{&1, digest(&1)})
     {1, :cargo, input.profile, System.get_env("RUSTFLAGS"), digests}
   end
 
@@ -88,10 +91,10 @@ defmodule Mix.Tasks.Compile.ScopeNative do
 
   defp sources(crate, root) do
     shared = ~w(Cargo.toml Cargo.lock rust-toolchain rust-toolchain.toml .cargo/config.toml)
-    shared = shared |> Enum.map(&Path.join(root, &1)) |> Enum.filter(&File.regular?/1)
+    shared = Enum.map(shared, &Path.join(root, &1))
     crates = crates([crate | path_dependencies(root)], MapSet.new())
 
-    (shared ++ Enum.flat_map(crates, &crate_files/1)) |> Enum.uniq() |> Enum.sort()
+    Enum.uniq(shared ++ Enum.flat_map(crates, &crate_files/1))
   end
 
   defp crates([], seen), do: MapSet.to_list(seen)
@@ -163,7 +166,7 @@ defmodule Mix.Tasks.Compile.ScopeNative do
       {messages, 0} ->
         case artifact(messages) do
           nil -> failure("cargo succeeded but named no library of #{@crate}.", manifest)
-          path -> install(path, input, config)
+          path -> install(path, with_lock_of_cargo(input, root), config)
         end
 
       {_, status} ->
@@ -174,6 +177,12 @@ defmodule Mix.Tasks.Compile.ScopeNative do
           manifest
         )
     end
+  end
+
+  # Cargo itself writes the lock file when it was missing or behind the manifests.
+  defp with_lock_of_cargo(%{fingerprint: {1, :cargo, profile, flags, digests}} = input, root) do
+    lock = Path.join(root, "Cargo.lock")
+    %{input | fingerprint: {1, :cargo, profile, flags, Map.put(digests, lock, digest(lock))}}
   end
 
   # `{"reason":"compiler-artifact", ... "filenames":["/.../libscope_nif.so"], ...}`, one object a line.
@@ -221,7 +230,7 @@ defmodule Mix.Tasks.Compile.ScopeNative do
     File.cp!(from, temporary)
     File.rename!(temporary, to)
     File.mkdir_p!(Path.dirname(manifest()))
-    File.write!(manifest(), :erlang.term_to_binary(fingerprint(input)))
+    File.write!(manifest(), :erlang.term_to_binary(input.fingerprint))
     {:ok, []}
   end
 
