@@ -36,3 +36,5 @@ pub const HISTOGRAMS_MAX: usize = 64 * 1024;
 pub const EVENT_LOG_BYTES: usize = 64 * 1024 * 1024;
 /// Rows of one segment of the event log: the unit of eviction.
 pub const SEGMENT_ROWS: usize = 64 * 1024;
+/// Steps of one query's condition.
+pub const QUERY_OPS_MAX: usize = 20_000;
