@@ -17,7 +17,7 @@ defmodule ElixirScope.TidyTest do
     },
     static_and_data_are_pure: %{
       "lib/elixir_scope/ast_repository/module_data.ex" =>
-        "defmodule D do\n  def f(s), do: GenServer.call(s, :x)\nend"
+        "defmodule D do\n  defstruct [:x]\n  def f(s), do: GenServer.call(s, :x)\nend"
     },
     static_and_runtime_are_apart: %{
       "native/scope_core/src/ast/x.rs" => "use crate::capture::points::PointInfo;"
