@@ -1,0 +1,64 @@
+defmodule ElixirScope.Report.Document do
+  @moduledoc """
+  A report as a JSON document, for tools.
+
+      {
+        "schema": "elixir_scope.report",
+        "version": 1,
+        "totals": {"modules": 12, "functions": 84, "nodes": 3120, "points": 240,
+                   "events_offered": 4012, "events_stored": 4012, "events_dropped": 0,
+                   "events_correlated": 4012, "duration_ms": 812.4},
+        "functions": [
+          {"module": "Shop.Cart", "function": "total", "arity": 2,
+           "ast_node_id": "Shop.Cart.total/2", "file": "lib/shop/cart.ex", "line": 12,
+           "calls": 40, "errors": 0, "total_us": 311.5, "self_us": 120.25,
+           "p50_us": 7.1, "p95_us": 11.5, "p99_us": 12.0,
+           "cyclomatic_complexity": 3, "lines_of_code": 9}
+        ]
+      }
+
+  Every key is always there, in this order. `ElixirScope.Report` says what each means. `ast_node_id`, `file`, `line`, `p50_us`,
+  `p95_us`, `p99_us`, `cyclomatic_complexity` and `lines_of_code` may be `null`: not known, or nothing ran. Functions are ordered by
+  module, name and arity. A later version adds keys; it renames or removes none without a new `version`.
+  """
+
+  alias ElixirScope.{Error, Report}
+  alias ElixirScope.Report.JSON
+
+  @schema "elixir_scope.report"
+  @version 1
+
+  @doc "The name and version of the schema."
+  @spec schema() :: {String.t(), pos_integer()}
+  def schema, do: {@schema, @version}
+
+  @doc "The document as text, ending in a newline."
+  @spec encode(Report.t()) :: {:ok, String.t()} | {:error, Error.t()}
+  def encode(%Report{} = report) do
+    document =
+      JSON.ordered(
+        schema: @schema,
+        version: @version,
+        totals: pick(report.totals, Report.totals()),
+        functions:
+          report.functions
+          |> Enum.sort_by(&{&1.module, &1.function, &1.arity})
+          |> Enum.map(&pick(&1, Report.fields()))
+      )
+
+    with {:ok, text} <- JSON.encode(document, pretty: true), do: {:ok, text <> "\n"}
+  end
+
+  # A missing key is a mistake of ours, and must not become a `null`.
+  defp pick(map, keys), do: JSON.ordered(Enum.map(keys, &{&1, map |> Map.fetch!(&1) |> tidy()}))
+
+  # Times have nanosecond resolution; digits after the third are noise of the division.
+  defp tidy(float) when is_float(float), do: Float.round(float, 3)
+  defp tidy(other), do: other
+
+  @doc "Writes the document to `path`, whole or not at all; makes the directory."
+  @spec write(Report.t(), Path.t()) :: :ok | {:error, Error.t()}
+  def write(%Report{} = report, path) do
+    with {:ok, text} <- encode(report), do: ElixirScope.Report.Output.write(path, text)
+  end
+end
