@@ -1,0 +1,114 @@
+defmodule ElixirScope.Instrumentation do
+  @moduledoc """
+  Compiled modules are compiled again, with probes in them.
+
+  The debug information that the Elixir compiler leaves in every `.beam` file (the fully expanded code) is
+  translated by Elixir's own backend to Erlang's abstract code, probes are put in, and the result is compiled.
+  There is no source rewriting, no macro, no wrapper function. What the code does stays the same:
+
+    * a tail call stays a tail call: the jump is reported, then made, so loops run in constant memory;
+    * exceptions pass as before: no `try` is added around a function, and stacktraces have the same frames;
+    * guards, patterns, `receive`, comprehensions, captures, anonymous functions, `super`, default arguments,
+      macros and `@compile inline: [...]` functions mean what they meant;
+    * documentation, debug information, attributes and compile information of the module stay in the binary.
+
+  Each place that reports is a *point*: a clause (its entry and its exits), a call in tail position, or a `try`.
+  The literal in the code is `build <<< 20 ||| index`, where `build` names this version of this module.
+
+  This module turns binaries into binaries. `ElixirScope.instrument/2` does it to loaded modules, the
+  `:elixir_scope` Mix compiler to projects, `ElixirScope.AST.Transformer` to quoted code.
+  """
+
+  alias ElixirScope.Error
+  alias ElixirScope.Instrumentation.{Assemble, Beam, Context, Eligibility, Functions}
+
+  # Part of the build: a release that puts its points elsewhere must not be taken for this one.
+  @version 1
+
+  @typedoc """
+  `{index, kind, name, arity, clause, line, column, target}`
+
+    * `index` - from 0, dense, in the order of the compiled module
+    * `kind` - `:clause`, `:tail` or `:try`
+    * `name`, `arity` - the function as its author names it (a macro without the compiler's additions)
+    * `clause` - ordinal of the clause in the function, from 0
+    * `line`, `column` - of the clause, the call or the `try`; `column` is `nil` when unknown (the code was
+      compiled without `parser_options: [columns: true]`)
+    * `target` - of a `:tail` point: `{module, name, arity}`, `{nil, name, arity}` when only the run knows the
+      module, `nil` when it is a function value
+  """
+  @type point ::
+          {index :: non_neg_integer(), :clause | :tail | :try, atom(), arity(),
+           clause :: non_neg_integer(), line :: non_neg_integer(), column :: pos_integer() | nil,
+           target :: {module() | nil, atom(), arity()} | nil}
+
+  @typedoc """
+  An instrumented module. `left_out` lists functions without probes, `{name, arity, reason}`, the reason being
+  `:inlined` (`@compile inline: ...`) or `:maybe_expression` (Erlang's `maybe`).
+  """
+  @type t :: %{
+          module: module(),
+          binary: binary(),
+          build: pos_integer(),
+          points: [point()],
+          left_out: [{atom(), arity(), atom()}]
+        }
+
+  @doc """
+  Instruments the binary of a compiled module (or Erlang abstract forms).
+
+  ## Options
+
+    * `:probe` - the module that the code reports to, with the functions of `ElixirScope.Probe` (the default)
+
+  ## Errors
+
+    * `:not_a_beam`, `:invalid_argument` - the input is no compiled module
+    * `:no_debug_info` - it was compiled without debug information
+    * `:not_instrumentable` - its kind of module is left alone; `details.why` says which (`:on_load`, `:nif`,
+      `:inline_all`, `:parse_transform`, `:elixir_scope`, `:runtime`)
+    * `:too_many_points` - more than #{Context.points_max()} points
+    * `:compilation_failed` - a defect here
+
+  ## Example
+
+      {Cart, beam, _file} = :code.get_object_code(Cart)
+      {:ok, %{binary: binary, points: points}} = ElixirScope.Instrumentation.instrument_binary(beam)
+  """
+  @spec instrument_binary(binary() | [tuple()], keyword()) :: {:ok, t()} | {:error, Error.t()}
+  def instrument_binary(beam_or_forms, options \\ []) do
+    probe = Keyword.get(options, :probe, ElixirScope.Probe)
+
+    with {:ok, beam} <- Beam.read(beam_or_forms),
+         :ok <- eligible(beam) do
+      rewrite(beam, probe)
+    end
+  end
+
+  defp eligible(beam) do
+    with :ok <- Eligibility.by_name(beam.module), :ok <- Eligibility.by_beam(beam) do
+      :ok
+    else
+      {:skip, reason} -> Eligibility.error(beam.module, reason)
+    end
+  end
+
+  defp rewrite(beam, probe) do
+    build = Context.build(beam.module, beam.digest, {@version, probe})
+    {forms, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
+
+    with {:ok, binary} <- Assemble.compile(beam, forms, build) do
+      {:ok,
+       %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
+    end
+  catch
+    {:too_many_points, module} ->
+      {:error,
+       %Error{
+         reason: :too_many_points,
+         message: "#{inspect(module)} has more than #{Context.points_max()} places to observe",
+         hint: "Leave it out with except: [#{inspect(module)}].",
+         details: %{module: module}
+       }}
+  end
+end
