@@ -38,8 +38,8 @@ defmodule ElixirScope.Instrumentation do
       module, `nil` when it is a function value
   """
   @type point ::
-          {index :: non_neg_integer(), :clause | :tail | :try, atom(), arity(),
-           clause :: non_neg_integer(), line :: non_neg_integer(), column :: pos_integer() | nil,
+          {index :: non_neg_integer(), :clause | :tail | :try, atom(), arity(), clause :: non_neg_integer(),
+           line :: non_neg_integer(), column :: pos_integer() | nil,
            target :: {module() | nil, atom(), arity()} | nil}
 
   @typedoc """
@@ -98,8 +98,7 @@ defmodule ElixirScope.Instrumentation do
     {forms, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
 
     with {:ok, binary} <- Assemble.compile(beam, forms, build) do
-      {:ok,
-       %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
+      {:ok, %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
     end
   catch
     {:too_many_points, module} ->

@@ -77,7 +77,7 @@ defmodule ElixirScope.Test.Tidy do
   def one_module_of_nif_stubs(tree) do
     for {"lib/" <> _ = path, text} <- tree,
         path != "lib/elixir_scope/native.ex",
-        text =~ ~r/\bload_nif\b|\bnif_error\b/ do
+        text =~ ~r/\bload_nif\(|\bnif_error\(/ do
       {path, "NIF stubs belong into ElixirScope.Native"}
     end ++
       for {"lib/elixir_scope/native.ex" = path, text} <- tree,

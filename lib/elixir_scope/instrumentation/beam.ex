@@ -57,8 +57,7 @@ defmodule ElixirScope.Instrumentation.Beam do
         attributes = for {:attribute, _, key, value} <- forms, do: {key, List.wrap(value)}
         digest = :erlang.md5(:erlang.term_to_binary(forms))
 
-        {:ok,
-         erlang(%__MODULE__{module: module, digest: digest, attributes: attributes}, forms, [])}
+        {:ok, erlang(%__MODULE__{module: module, digest: digest, attributes: attributes}, forms, [])}
 
       _ ->
         invalid()
@@ -94,8 +93,7 @@ defmodule ElixirScope.Instrumentation.Beam do
          %Error{
            reason: :not_a_beam,
            message: "this is not a compiled module",
-           hint:
-             "Give the content of a .beam file, as File.read!/1 or :code.get_object_code/1 return it.",
+           hint: "Give the content of a .beam file, as File.read!/1 or :code.get_object_code/1 return it.",
            details: %{reason: reason}
          }}
     end
@@ -165,8 +163,7 @@ defmodule ElixirScope.Instrumentation.Beam do
   defp erlang(beam, forms, options) do
     forms = Enum.map(forms, &without_transforms/1)
 
-    declared =
-      for {:attribute, _, :compile, value} <- forms, option <- List.wrap(value), do: option
+    declared = for {:attribute, _, :compile, value} <- forms, option <- List.wrap(value), do: option
 
     options = without_transforms_in(options)
 

@@ -16,8 +16,7 @@ defmodule ElixirScope.Instrumentation.Columns do
   def encode(%{definitions: definitions} = map) do
     definitions =
       for {tuple, kind, meta, clauses} <- definitions do
-        {tuple, kind, meta,
-         for({m, args, guards, body} <- clauses, do: {m, args, guards, walk(body)})}
+        {tuple, kind, meta, for({m, args, guards, body} <- clauses, do: {m, args, guards, walk(body)})}
       end
 
     %{map | definitions: definitions}
@@ -61,8 +60,7 @@ defmodule ElixirScope.Instrumentation.Columns do
   @doc "Line and column of every clause, by the name and arity of the compiled function."
   def positions(%{definitions: definitions}) do
     for {{name, arity}, kind, meta, clauses} <- definitions, into: %{} do
-      {compiled_name(kind, name, arity),
-       for({clause, _, _, _} <- clauses, do: clause(clause, meta))}
+      {compiled_name(kind, name, arity), for({clause, _, _, _} <- clauses, do: clause(clause, meta))}
     end
   end
 

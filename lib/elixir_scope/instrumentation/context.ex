@@ -36,8 +36,7 @@ defmodule ElixirScope.Instrumentation.Context do
     index = context.index
     point = {index, kind, name, arity, context.ordinal, line, column, target}
 
-    {context.build <<< @index_bits ||| index,
-     %{context | index: index + 1, points: [point | context.points]}}
+    {context.build <<< @index_bits ||| index, %{context | index: index + 1, points: [point | context.points]}}
   end
 
   @doc "A variable name that the function does not have. Counted per function, so the atoms stay few."

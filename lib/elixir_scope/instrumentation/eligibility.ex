@@ -11,8 +11,7 @@ defmodule ElixirScope.Instrumentation.Eligibility do
     nif: "it loads a NIF, whose functions replace its own",
     parse_transform: "it is compiled with a parse transform",
     inline_all: "it is compiled with :inline, so its functions do not exist one by one",
-    protocol:
-      "it is a protocol that Mix consolidates later; its implementations are instrumented",
+    protocol: "it is a protocol that Mix consolidates later; its implementations are instrumented",
     sticky: "it belongs to Erlang/OTP's kernel, stdlib or compiler (a sticky directory)",
     preloaded: "it is built into the virtual machine",
     cover_compiled: "it is cover-compiled at the moment",

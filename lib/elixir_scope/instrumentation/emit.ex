@@ -10,8 +10,7 @@ defmodule ElixirScope.Instrumentation.Emit do
   def anno, do: @anno
 
   def probe(context, function, arguments) do
-    {:call, @anno, {:remote, @anno, {:atom, @anno, context.probe}, {:atom, @anno, function}},
-     arguments}
+    {:call, @anno, {:remote, @anno, {:atom, @anno, context.probe}, {:atom, @anno, function}}, arguments}
   end
 
   def integer(n), do: {:integer, @anno, n}

@@ -13,8 +13,7 @@ defmodule ElixirScope.Instrumentation.Functions do
       | module: beam.module,
         language: beam.language,
         inline: beam.inline,
-        locals:
-          for({:function, _, name, arity, _} <- beam.forms, into: MapSet.new(), do: {name, arity}),
+        locals: for({:function, _, name, arity, _} <- beam.forms, into: MapSet.new(), do: {name, arity}),
         imports: imports(beam.forms)
     }
 

@@ -74,8 +74,7 @@ defmodule ElixirScope.Instrumentation.Tries do
 
     {after_body, context} = rewrite(after_body, context)
 
-    {unseen, context} =
-      if after_body == [], do: {[], context}, else: raise_again(point, token, context)
+    {unseen, context} = if after_body == [], do: {[], context}, else: raise_again(point, token, context)
 
     enter = Emit.match(token, Emit.probe(context, :try_enter, [Emit.integer(point)]))
     body = leave(body, point, token, context)
@@ -133,9 +132,7 @@ defmodule ElixirScope.Instrumentation.Tries do
 
     anno = Emit.anno()
 
-    raise =
-      {:call, anno, {:remote, anno, Emit.atom(:erlang), Emit.atom(:raise)},
-       [class, reason, stack]}
+    raise = {:call, anno, {:remote, anno, Emit.atom(:erlang), Emit.atom(:raise)}, [class, reason, stack]}
 
     body = [caught(point, token, reason, context), raise]
     {[{:clause, anno, [{:tuple, anno, [class, reason, stack]}], [], body}], context}
