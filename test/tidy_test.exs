@@ -36,6 +36,23 @@ defmodule ElixirScope.TidyTest do
     end
   end
 
+  # What the code said is not what the binary does: compare the imports of the binaries.
+  test "injected code calls the probe module and nothing else" do
+    for module <- [Enum, GenServer, Inspect.Algebra, Code.Formatter, Task.Supervised] do
+      {^module, plain, _file} = :code.get_object_code(module)
+      assert {:ok, %{binary: instrumented}} = ElixirScope.Instrumentation.instrument_binary(plain)
+
+      added = imported_modules(instrumented) -- imported_modules(plain)
+      assert added -- [ElixirScope.Probe, :erlang] == [], "#{inspect(module)} got calls to #{inspect(added)}"
+      assert ElixirScope.Probe in added
+    end
+  end
+
+  defp imported_modules(binary) do
+    {:ok, {_module, imports: imports}} = :beam_lib.chunks(binary, [:imports])
+    imports |> Enum.map(&elem(&1, 0)) |> Enum.uniq()
+  end
+
   test "references resolve aliases" do
     text = """
     alias ElixirScope.{Core, Native}
