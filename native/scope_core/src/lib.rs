@@ -8,6 +8,7 @@ pub mod capture;
 pub mod error;
 pub mod ingest;
 pub mod limits;
+pub mod metrics;
 pub mod query;
 pub mod source;
 pub mod store;

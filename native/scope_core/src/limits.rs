@@ -38,3 +38,13 @@ pub const EVENT_LOG_BYTES: usize = 64 * 1024 * 1024;
 pub const SEGMENT_ROWS: usize = 64 * 1024;
 /// Steps of one query's condition.
 pub const QUERY_OPS_MAX: usize = 20_000;
+/// Bytes of all binaries, floats and opaque terms of one AST, before deduplication.
+pub const AST_LITERAL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Terms in the metadata of one node.
+pub const AST_META_TOKENS_MAX: usize = 64 * 1024;
+/// Bytes of the metadata of one AST, shapes and numbers together.
+pub const AST_META_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Atoms that one saved AST may name.
+pub const AST_SAVED_ATOMS_MAX: usize = 1024 * 1024;
+/// Bytes of one atom: 255 characters of at most four bytes.
+pub const ATOM_BYTES_MAX: usize = 255 * 4;

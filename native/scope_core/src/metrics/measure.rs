@@ -1,0 +1,198 @@
+//! Fills the figures of a unit, one walk over each clause.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::ast::{Ast, Kind, NodeIx};
+use crate::atoms::Atom;
+use crate::source::Unit;
+use crate::source::words::{Word, atom, word};
+
+use super::clause::{ClauseMetrics, FunctionMetrics, ModuleMetrics};
+use super::cognitive::Cognitive;
+use super::cyclomatic::{credo_of, mccabe_of};
+use super::nesting::Nesting;
+use super::recursion::recursive;
+
+/// Functions of one module by name and arity, defaults included.
+type Locals = HashMap<(Atom, u32), u32, ahash::RandomState>;
+
+pub(crate) fn measure(unit: &mut Unit) {
+    for module in 0..unit.modules.len() {
+        let range = unit.modules[module].functions.clone();
+        let locals = locals(unit, module);
+        let mut edges = Vec::with_capacity(range.len());
+        for function in range.clone() {
+            let mut calls = Vec::new();
+            measure_function(unit, function, &locals, &mut calls);
+            calls.sort_unstable();
+            calls.dedup();
+            edges.push(calls);
+        }
+        for (function, recursive) in range.zip(recursive(&edges)) {
+            let metrics = &mut unit.functions[function as usize].metrics;
+            metrics.cognitive_complexity += u32::from(recursive);
+        }
+        unit.modules[module].metrics = module_metrics(unit, module);
+    }
+}
+
+fn locals(unit: &Unit, module: usize) -> Locals {
+    let mut locals = Locals::default();
+    let functions = unit.functions_of_module(module as u32);
+    for (number, function) in functions.iter().enumerate().filter(|(_, one)| !one.dynamic) {
+        for arity in function.arity.saturating_sub(function.defaults)..=function.arity {
+            locals
+                .entry((function.name, arity))
+                .or_insert(number as u32);
+        }
+    }
+    locals
+}
+
+fn measure_function(unit: &mut Unit, number: u32, locals: &Locals, calls: &mut Vec<u32>) {
+    let clauses = unit.functions[number as usize].clauses.clone();
+    let mut total = FunctionMetrics::default();
+    let mut heads = 0u32;
+    for clause in clauses {
+        let definition = &unit.clauses[clause as usize];
+        heads += u32::from(!definition.bodiless);
+        let mut walk = ClauseWalk::new(&unit.ast, locals, calls);
+        walk.run(definition.node);
+        let lines_of_code = if unit.code_lines.is_empty() {
+            walk.lines.len() as u32
+        } else {
+            unit.code_lines
+                .count(definition.position.line, definition.end_line)
+        };
+        let own = ClauseMetrics {
+            credo_cyclomatic: walk.credo,
+            lines_of_code,
+        };
+        total.cyclomatic_complexity += walk.mccabe;
+        total.cognitive_complexity += walk.cognitive.cost;
+        total.nesting_depth = total.nesting_depth.max(walk.nesting.deepest);
+        total.credo_cyclomatic = total.credo_cyclomatic.max(own.credo_cyclomatic);
+        total.lines_of_code += own.lines_of_code;
+        unit.clauses[clause as usize].metrics = own;
+    }
+    total.cyclomatic_complexity += heads.max(1);
+    total.cognitive_complexity += u32::from(heads > 1);
+    unit.functions[number as usize].metrics = total;
+}
+
+/// One walk over one clause, in preorder. Modules defined in it count for themselves.
+struct ClauseWalk<'a> {
+    ast: &'a Ast,
+    locals: &'a Locals,
+    calls: &'a mut Vec<u32>,
+    /// Lines that the metadata names: they serve when the text is not at hand.
+    lines: BTreeSet<u32>,
+    mccabe: u32,
+    credo: u32,
+    cognitive: Cognitive,
+    nesting: Nesting,
+}
+
+impl<'a> ClauseWalk<'a> {
+    fn new(ast: &'a Ast, locals: &'a Locals, calls: &'a mut Vec<u32>) -> Self {
+        ClauseWalk {
+            ast,
+            locals,
+            calls,
+            lines: BTreeSet::new(),
+            mccabe: 0,
+            credo: 0,
+            cognitive: Cognitive::default(),
+            nesting: Nesting::default(),
+        }
+    }
+
+    fn run(&mut self, node: NodeIx) {
+        let (mut at, end) = (node.0, self.ast.end(node));
+        while at < end {
+            let ix = NodeIx(at);
+            let word = self.ast.atom_of(ix, Kind::Call).and_then(word);
+            if matches!(
+                word,
+                Some(Word::Defmodule | Word::Defprotocol | Word::Defimpl)
+            ) {
+                at = self.ast.end(ix);
+                continue;
+            }
+            self.ast.each_line(ix, |line| {
+                self.lines.insert(line);
+            });
+            self.nesting.visit(at, self.ast.end(ix), word);
+            self.cognitive.visit(self.ast, ix, word);
+            match word {
+                Some(word) => {
+                    self.mccabe += mccabe_of(self.ast, ix, word);
+                    self.credo += credo_of(self.ast, ix, word);
+                    if word == Word::Capture {
+                        self.capture(ix);
+                    }
+                }
+                None => self.call(ix),
+            }
+            at += 1;
+        }
+    }
+
+    /// `f(x)` and `x |> f()`.
+    fn call(&mut self, ix: NodeIx) {
+        let Some(name) = self.ast.atom_of(ix, Kind::Call) else {
+            return;
+        };
+        let piped = self.ast.parent(ix).is_some_and(|parent| {
+            self.ast.atom_of(parent, Kind::Call) == Some(atom(Word::Pipe))
+                && self.ast.child(parent, 1) == Some(ix)
+        });
+        let arity = self.ast.children(ix).count() as u32 + u32::from(piped);
+        self.calls.extend(self.locals.get(&(name, arity)));
+    }
+
+    /// `&f/1`.
+    fn capture(&mut self, ix: NodeIx) {
+        let slash = self
+            .ast
+            .child(ix, 0)
+            .filter(|&one| self.ast.atom_of(one, Kind::Call) == Some(atom(Word::Slash)));
+        let sides = slash.and_then(|one| self.ast.child(one, 0).zip(self.ast.child(one, 1)));
+        let Some((name, arity)) = sides else {
+            return;
+        };
+        let name = self.ast.atom_of(name, Kind::Var);
+        let arity = self
+            .ast
+            .int(arity)
+            .and_then(|arity| u32::try_from(arity).ok());
+        if let Some(key) = name.zip(arity) {
+            self.calls.extend(self.locals.get(&key));
+        }
+    }
+}
+
+fn module_metrics(unit: &Unit, module: usize) -> ModuleMetrics {
+    let definition = &unit.modules[module];
+    let mut metrics = ModuleMetrics::default();
+    for function in unit.functions_of_module(module as u32) {
+        let own = &function.metrics;
+        metrics.cyclomatic_complexity += own.cyclomatic_complexity;
+        metrics.cognitive_complexity += own.cognitive_complexity;
+        metrics.credo_cyclomatic = metrics.credo_cyclomatic.max(own.credo_cyclomatic);
+        metrics.nesting_depth = metrics.nesting_depth.max(own.nesting_depth);
+    }
+    metrics.lines_of_code = if unit.code_lines.is_empty() {
+        let mut lines = BTreeSet::new();
+        for at in definition.node.0..unit.ast.end(definition.node) {
+            unit.ast.each_line(NodeIx(at), |line| {
+                lines.insert(line);
+            });
+        }
+        lines.len() as u32
+    } else {
+        unit.code_lines
+            .count(definition.position.line, definition.end_line)
+    };
+    metrics
+}
