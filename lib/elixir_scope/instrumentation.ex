@@ -85,6 +85,15 @@ defmodule ElixirScope.Instrumentation do
     end
   end
 
+  @doc "The build that `instrument_binary/2` would make of a binary, without making it."
+  @spec build(binary(), keyword()) :: {:ok, pos_integer()} | {:error, Error.t()}
+  def build(beam, options \\ []) do
+    with {:ok, module, digest} <- Beam.identify(beam),
+         do: {:ok, build_of(module, digest, Keyword.get(options, :probe, ElixirScope.Probe))}
+  end
+
+  defp build_of(module, digest, probe), do: Context.build(module, digest, {@version, probe})
+
   defp eligible(beam) do
     with :ok <- Eligibility.by_name(beam.module), :ok <- Eligibility.by_beam(beam) do
       :ok
@@ -94,10 +103,12 @@ defmodule ElixirScope.Instrumentation do
   end
 
   defp rewrite(beam, probe) do
-    build = Context.build(beam.module, beam.digest, {@version, probe})
+    build = build_of(beam.module, beam.digest, probe)
     {forms, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
 
-    with {:ok, binary} <- Assemble.compile(beam, forms, build) do
+    carried = %{build: build, points: points, left_out: left_out, digest: beam.digest}
+
+    with {:ok, binary} <- Assemble.compile(beam, forms, carried) do
       {:ok, %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
     end
   catch

@@ -4,6 +4,7 @@ defmodule ElixirScope.Instrumentation.Assemble do
   # carried besides code: debug information, documentation, attributes, compile information.
 
   alias ElixirScope.Error
+  alias ElixirScope.Instrumentation.Carrier
 
   # What the compiler writes about code stays new; all other chunks are the original's.
   @code_chunks [
@@ -50,12 +51,13 @@ defmodule ElixirScope.Instrumentation.Assemble do
     :compile.noenv_forms(forms, [:no_spawn_compiler_process, :return] ++ source ++ beam.options)
   end
 
-  defp chunks(binary, beam, build) do
+  defp chunks(binary, beam, carried) do
     {:ok, _, new} = :beam_lib.all_chunks(binary)
     code = Enum.filter(new, fn {id, _} -> id in @code_chunks end)
-    others = Enum.reject(beam.chunks, fn {id, _} -> id in @code_chunks end)
+    others = Enum.reject(beam.chunks, fn {id, _} -> id in @code_chunks or id == Carrier.id() end)
     others = if others == [], do: new -- code, else: others
-    {:ok, binary} = :beam_lib.build_module(code ++ Enum.map(others, &note(&1, build)))
+    noted = Enum.map(others, &note(&1, carried.build))
+    {:ok, binary} = :beam_lib.build_module(code ++ noted ++ [Carrier.chunk(carried)])
     binary
   end
 

@@ -74,12 +74,13 @@ defmodule ElixirScope.Instrumentation.Beam do
      }}
   end
 
-  @doc "The module of a beam binary, without translating it."
-  @spec module(binary()) :: {:ok, module()} | :error
-  def module(beam) do
-    case :beam_lib.info(beam) do
-      info when is_list(info) -> Keyword.fetch(info, :module)
-      _ -> :error
+  @doc "Name and digest of a compiled module with debug information, without reading on."
+  @spec identify(binary()) :: {:ok, module(), binary()} | {:error, Error.t()}
+  def identify(beam) do
+    with {:ok, module, chunks} <- chunks(beam) do
+      if List.keymember?(chunks, ~c"Dbgi", 0),
+        do: {:ok, module, digest(beam, chunks)},
+        else: {:error, no_debug_info(module)}
     end
   end
 

@@ -26,24 +26,23 @@ defmodule ElixirScope.Instrumentation.Eligibility do
   def by_name(module) when module in @runtime, do: {:skip, :runtime}
 
   def by_name(module) do
-    case Atom.to_string(module) do
-      "Elixir.ElixirScope" -> {:skip, :elixir_scope}
-      "Elixir.ElixirScope." <> _ -> {:skip, own(module)}
-      "Elixir.Mix.Tasks.Compile.ElixirScope" -> {:skip, :elixir_scope}
-      "Elixir.Mix.Tasks.ElixirScope" <> _ -> {:skip, :elixir_scope}
-      _ -> :ok
-    end
-    |> case do
-      {:skip, nil} -> :ok
-      other -> other
-    end
+    if ours?(Atom.to_string(module)) and shipped?(module), do: {:skip, :elixir_scope}, else: :ok
   end
 
-  # Our own tests, and projects that happen to be named so, may define modules under the same name.
-  defp own(module) do
+  defp ours?("Elixir.ElixirScope"), do: true
+  defp ours?("Elixir.ElixirScope." <> _), do: true
+  defp ours?("Elixir.Mix.Tasks.ElixirScope" <> _), do: true
+  defp ours?("Elixir.Mix.Tasks.Compile.ElixirScope"), do: true
+  defp ours?("Elixir.Mix.ElixirScope" <> _), do: true
+  defp ours?(_), do: false
+
+  # Modules of others (and of tests) may stand under the same name.
+  defp shipped?(module) do
+    _ = Application.load(:elixir_scope)
+
     case :application.get_key(:elixir_scope, :modules) do
-      {:ok, modules} -> if module in modules, do: :elixir_scope
-      _ -> :elixir_scope
+      {:ok, modules} -> module in modules
+      :undefined -> true
     end
   end
 

@@ -1,0 +1,110 @@
+defmodule ElixirScope.Instrumentation.Live do
+  @moduledoc false
+  # Instruments and restores modules of the running VM.
+
+  alias ElixirScope.{Error, Instrumentation}
+  alias ElixirScope.Instrumentation.{Eligibility, Loader, Result, Selection}
+
+  def instrument(selection, options) do
+    with {:ok, parts} <- Selection.validate(selection),
+         {:ok, except} <- Selection.validate(Keyword.get(options, :except, [])),
+         [_ | _] = modules <- Selection.resolve(parts) -- Selection.resolve(except) do
+      modules
+      |> prepare(Keyword.take(options, [:probe]))
+      |> Enum.map(fn {module, prepared} -> {module, apply_one(module, prepared)} end)
+      |> result(fn -> nothing(selection) end)
+    else
+      [] -> {:error, nothing(selection)}
+      error -> error
+    end
+  end
+
+  # Compiling is most of the work and touches nothing; loading is done afterwards, by one process.
+  defp prepare(modules, options) do
+    modules
+    |> Task.async_stream(&{&1, prepare_one(&1, options)}, timeout: :infinity, ordered: true)
+    |> Enum.map(fn {:ok, prepared} -> prepared end)
+  end
+
+  defp prepare_one(module, options) do
+    with :ok <- Eligibility.by_name(module),
+         {:ok, beam, file} <- Loader.original(module),
+         {:ok, build} <- Instrumentation.build(beam, options) do
+      if Loader.loaded_build(module) == build,
+        do: :unchanged,
+        else: instrument_one(beam, file, options)
+    end
+  end
+
+  defp instrument_one(beam, file, options) do
+    with {:ok, instrumented} <- Instrumentation.instrument_binary(beam, options),
+         do: {:ok, instrumented.binary, file}
+  end
+
+  defp apply_one(module, {:ok, binary, file}), do: Loader.load_instrumented(module, binary, file)
+  defp apply_one(_module, :unchanged), do: {:ok, :unchanged}
+  defp apply_one(_module, other), do: other
+
+  def uninstrument(selection) do
+    with {:ok, parts} <- if(selection == :all, do: {:ok, :all}, else: Selection.validate(selection)) do
+      instrumented = Loader.instrumented()
+      modules = if parts == :all, do: instrumented, else: Selection.resolve(parts)
+
+      modules
+      |> Enum.map(fn module -> {module, restore(module, module in instrumented)} end)
+      |> result(fn -> %Error{reason: :not_found, message: "nothing was restored"} end)
+    end
+  end
+
+  defp restore(_module, false), do: {:ok, :unchanged}
+
+  defp restore(module, true) do
+    with {:ok, beam, file} <- Loader.original(module), do: Loader.load(module, beam, file)
+  end
+
+  defp result(outcomes, otherwise) do
+    result =
+      Enum.reduce(outcomes, %Result{}, fn
+        {module, {:ok, :unchanged}}, result ->
+          %{result | unchanged: [module | result.unchanged]}
+
+        {module, {:ok, _}}, result ->
+          %{result | modules: [module | result.modules]}
+
+        {module, {:error, error}}, result ->
+          %{result | skipped: [{module, error} | result.skipped]}
+
+        {module, {:skip, reason}}, result ->
+          %{result | skipped: [{module, skip(module, reason)} | result.skipped]}
+      end)
+
+    result = %Result{
+      modules: Enum.reverse(result.modules),
+      unchanged: Enum.reverse(result.unchanged),
+      skipped: Enum.reverse(result.skipped)
+    }
+
+    case result do
+      %Result{modules: [], unchanged: [], skipped: [{_, error}]} -> {:error, error}
+      %Result{modules: [], unchanged: [], skipped: [_ | _] = all} -> {:error, none_of(all, otherwise.())}
+      _ -> {:ok, result}
+    end
+  end
+
+  defp skip(module, reason) do
+    {:error, error} = Eligibility.error(module, reason)
+    error
+  end
+
+  defp none_of(skipped, error) do
+    %{error | message: error.message <> ": none of #{length(skipped)} modules", details: %{skipped: skipped}}
+  end
+
+  defp nothing(selection) do
+    %Error{
+      reason: :not_found,
+      message: "#{inspect(selection, limit: 5)} means no module that could be instrumented",
+      hint: "Patterns look at loaded modules and at the modules of loaded applications."
+    }
+  end
+end
