@@ -32,18 +32,31 @@ defmodule ElixirScope.Report.Document do
   @spec schema() :: {String.t(), pos_integer()}
   def schema, do: {@schema, @version}
 
-  @doc "The document as text, ending in a newline."
-  @spec encode(Report.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def encode(%Report{} = report) do
+  @doc """
+  The document as text, ending in a newline.
+
+  `answer: {total, rows}` adds the rows of a query, each a list of `{key, value}`; functions then stay in their order.
+  """
+  @spec encode(Report.t(), keyword()) :: {:ok, String.t()} | {:error, Error.t()}
+  def encode(%Report{} = report, opts \\ []) do
+    {functions, answer} =
+      case opts[:answer] do
+        nil ->
+          {Enum.sort_by(report.functions, &{&1.module, &1.function, &1.arity}), []}
+
+        {total, rows} ->
+          {report.functions,
+           [answer: [total: total, rows: Enum.map(rows, &JSON.ordered/1)] |> JSON.ordered()]}
+      end
+
     document =
       JSON.ordered(
-        schema: @schema,
-        version: @version,
-        totals: pick(report.totals, Report.totals()),
-        functions:
-          report.functions
-          |> Enum.sort_by(&{&1.module, &1.function, &1.arity})
-          |> Enum.map(&pick(&1, Report.fields()))
+        [
+          schema: @schema,
+          version: @version,
+          totals: pick(report.totals, Report.totals()),
+          functions: Enum.map(functions, &pick(&1, Report.fields()))
+        ] ++ answer
       )
 
     with {:ok, text} <- JSON.encode(document, pretty: true), do: {:ok, text <> "\n"}
@@ -56,9 +69,9 @@ defmodule ElixirScope.Report.Document do
   defp tidy(float) when is_float(float), do: Float.round(float, 3)
   defp tidy(other), do: other
 
-  @doc "Writes the document to `path`, whole or not at all; makes the directory."
-  @spec write(Report.t(), Path.t()) :: :ok | {:error, Error.t()}
-  def write(%Report{} = report, path) do
-    with {:ok, text} <- encode(report), do: ElixirScope.Report.Output.write(path, text)
+  @doc "Writes the document to `path` (`-` is standard output), whole or not at all; makes the directory."
+  @spec write(Report.t(), Path.t(), keyword()) :: :ok | {:error, Error.t()}
+  def write(%Report{} = report, path, opts \\ []) do
+    with {:ok, text} <- encode(report, opts), do: ElixirScope.Report.Output.write(path, text)
   end
 end

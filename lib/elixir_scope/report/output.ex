@@ -1,10 +1,13 @@
 defmodule ElixirScope.Report.Output do
   @moduledoc false
-  # Files for other programs, written whole or not at all: a reader never sees half a document.
+  # Text for other programs: to standard output (`-`), or to a file, whole or not at all, so that a reader never
+  # sees half a document.
 
   alias ElixirScope.Error
 
   @spec write(Path.t(), iodata()) :: :ok | {:error, Error.t()}
+  def write("-", text), do: IO.write(text)
+
   def write(path, text) do
     temporary = "#{path}.#{System.pid()}.tmp"
 

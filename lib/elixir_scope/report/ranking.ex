@@ -8,6 +8,8 @@ defmodule ElixirScope.Report.Ranking do
 
   # A function without a decision is hardly worth a test of its own.
   @complex_min 2
+  # These run while the code that uses them is compiled, before anything is observed.
+  @at_compile_time [:defmacro, :defmacrop, :defguard, :defguardp]
 
   @type question :: :hot | :slow | :failing | :never_ran
 
@@ -32,7 +34,11 @@ defmodule ElixirScope.Report.Ranking do
   defp answers?(row, :hot), do: row.self_us > 0
   defp answers?(row, :slow), do: row.calls > 0 and is_number(row.p95_us)
   defp answers?(row, :failing), do: row.errors > 0
-  defp answers?(row, :never_ran), do: row.calls == 0 and (row.cyclomatic_complexity || 0) >= @complex_min
+
+  defp answers?(row, :never_ran) do
+    row.calls == 0 and (row.cyclomatic_complexity || 0) >= @complex_min and
+      Map.get(row, :kind) not in @at_compile_time
+  end
 
   defp key(row, :hot), do: {-row.self_us, name(row)}
   defp key(row, :slow), do: {-row.p95_us, -row.total_us, name(row)}

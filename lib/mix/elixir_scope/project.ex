@@ -1,0 +1,65 @@
+defmodule Mix.ElixirScope.Project do
+  @moduledoc false
+  # What the tasks must know of the project they run in: its modules, its root, where its repositories are saved.
+
+  @extension ".scope"
+
+  @doc "The modules that the compiled project consists of; of all its applications in an umbrella."
+  @spec modules() :: [module()]
+  def modules do
+    for directory <- ebins(),
+        path <- directory |> Path.join("*.beam") |> Path.wildcard(),
+        # The project has just been compiled: these are names of its own modules.
+        do: path |> Path.basename(".beam") |> String.to_atom()
+  end
+
+  defp ebins do
+    case Mix.Project.apps_paths() do
+      nil -> [Mix.Project.compile_path()]
+      apps -> for {app, _path} <- apps, do: Path.join([Mix.Project.build_path(), "lib", "#{app}", "ebin"])
+    end
+  end
+
+  @doc "The directory of the project, whose sources are read."
+  @spec root() :: Path.t()
+  def root, do: File.cwd!()
+
+  @doc "Where a task keeps its repository: `_build/test/elixir_scope/test.scope`."
+  @spec saved(String.t()) :: Path.t()
+  def saved(name), do: Path.join([Mix.Project.build_path(), "elixir_scope", name <> @extension])
+
+  @doc "The repository saved last, of any Mix environment of this project."
+  @spec newest_saved() :: Path.t() | nil
+  def newest_saved do
+    for(
+      build <- builds(),
+      path <- Path.wildcard(Path.join([build, "elixir_scope", "*" <> @extension])),
+      do: path
+    )
+    |> Enum.max_by(&modified/1, fn -> nil end)
+  end
+
+  # `_build/dev` has its sisters beside it; a build path that was given has strangers.
+  defp builds do
+    own = Mix.Project.build_path()
+
+    if System.get_env("MIX_BUILD_PATH") in [nil, ""] and Mix.Project.config()[:build_per_environment],
+      do: own |> Path.dirname() |> Path.join("*") |> Path.wildcard(),
+      else: [own]
+  end
+
+  defp modified(path) do
+    case File.stat(path, time: :posix) do
+      {:ok, %{mtime: mtime}} -> {mtime, path}
+      {:error, _} -> {0, path}
+    end
+  end
+
+  @doc "Raises, with what to do, unless a Mix project is there."
+  @spec required!(String.t()) :: :ok
+  def required!(task) do
+    if Mix.Project.get(),
+      do: :ok,
+      else: Mix.raise("mix #{task} needs a project: run it in a directory with a mix.exs file")
+  end
+end
