@@ -85,6 +85,9 @@ defmodule ElixirScope.Instrumentation do
     end
   end
 
+  @doc false
+  def version, do: @version
+
   @doc "The build that `instrument_binary/2` would make of a binary, without making it."
   @spec build(binary(), keyword()) :: {:ok, pos_integer()} | {:error, Error.t()}
   def build(beam, options \\ []) do

@@ -84,6 +84,12 @@ defmodule ElixirScope.Instrumentation.Beam do
     end
   end
 
+  @doc "The persisted attributes of a compiled module."
+  @spec attributes(binary()) :: {:ok, keyword()} | {:error, Error.t()}
+  def attributes(beam) do
+    with {:ok, _module, chunks} <- chunks(beam), do: {:ok, term_chunk(chunks, ~c"Attr")}
+  end
+
   defp chunks(beam) do
     case :beam_lib.all_chunks(beam) do
       {:ok, module, chunks} ->

@@ -63,37 +63,13 @@ defmodule ElixirScope.Instrumentation.Live do
   end
 
   defp result(outcomes, otherwise) do
-    result =
-      Enum.reduce(outcomes, %Result{}, fn
-        {module, {:ok, :unchanged}}, result ->
-          %{result | unchanged: [module | result.unchanged]}
-
-        {module, {:ok, _}}, result ->
-          %{result | modules: [module | result.modules]}
-
-        {module, {:error, error}}, result ->
-          %{result | skipped: [{module, error} | result.skipped]}
-
-        {module, {:skip, reason}}, result ->
-          %{result | skipped: [{module, skip(module, reason)} | result.skipped]}
-      end)
-
-    result = %Result{
-      modules: Enum.reverse(result.modules),
-      unchanged: Enum.reverse(result.unchanged),
-      skipped: Enum.reverse(result.skipped)
-    }
+    result = Result.new(outcomes)
 
     case result do
       %Result{modules: [], unchanged: [], skipped: [{_, error}]} -> {:error, error}
       %Result{modules: [], unchanged: [], skipped: [_ | _] = all} -> {:error, none_of(all, otherwise.())}
       _ -> {:ok, result}
     end
-  end
-
-  defp skip(module, reason) do
-    {:error, error} = Eligibility.error(module, reason)
-    error
   end
 
   defp none_of(skipped, error) do
