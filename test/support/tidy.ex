@@ -88,9 +88,14 @@ defmodule ElixirScope.Test.Tidy do
   end
 
   def only_core_and_probe_call_native(tree) do
+    # Loading is not calling: whoever loads instrumented code makes sure that the stubs are there first.
+    named = fn text ->
+      text |> String.replace("Code.ensure_loaded(ElixirScope.Native)", "") |> references()
+    end
+
     for {"lib/" <> _ = path, text} <- tree,
         not (path =~ @nif_callers),
-        "ElixirScope.Native" in references(text) do
+        "ElixirScope.Native" in named.(text) do
       {path, "only ElixirScope.Core and ElixirScope.Probe call ElixirScope.Native"}
     end
   end
