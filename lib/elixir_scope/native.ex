@@ -30,4 +30,14 @@ defmodule ElixirScope.Native do
   def probe_try_enter(_point), do: 0
   def probe_try_leave(_point, _token, value), do: value
   def probe_caught(_point, _token, _reason), do: :ok
+
+  # sources: parsed files
+  def source_build(_file, _text, _quoted), do: missing()
+  def source_quoted(_source, _id), do: missing()
+  def source_outline(_source), do: missing()
+  def source_ids(_source), do: missing()
+  def source_stats(_source), do: missing()
+  def value_copy(_term), do: missing()
+
+  defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

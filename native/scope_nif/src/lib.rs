@@ -2,5 +2,7 @@
 
 mod atoms;
 mod error;
+mod sources;
+mod terms;
 
 rustler::init!("Elixir.ElixirScope.Native");

@@ -1,0 +1,16 @@
+//! Units: parsed sources as resources.
+
+mod nifs;
+mod outline;
+
+use std::sync::Arc;
+
+use scope_core::source::Unit;
+
+/// A unit that Elixir holds on to.
+pub struct SourceUnit {
+    pub unit: Arc<Unit>,
+}
+
+#[rustler::resource_impl]
+impl rustler::Resource for SourceUnit {}
