@@ -24,10 +24,10 @@ defmodule ElixirScope.Instrumentation.Loader do
     end
   end
 
-  # The probes must be there before the first module that could be needed to load them is replaced.
+  # The probes and their library must be there before the first module that could be needed to load them is replaced.
+  # Token 0 belongs to nothing, so this call does nothing else.
   defp ready do
-    {:module, _} = Code.ensure_loaded(ElixirScope.Native)
-    {:module, _} = Code.ensure_loaded(ElixirScope.Probe)
+    _ = ElixirScope.Probe.tail(0, 0)
     :ok
   end
 
