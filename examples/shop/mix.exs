@@ -13,6 +13,6 @@ defmodule Shop.MixProject do
   end
 
   def application do
-    [extra_applications: [:logger], mod: {Shop.Application, []}]
+    [extra_applications: [:logger, :crypto], mod: {Shop.Application, []}]
   end
 end
