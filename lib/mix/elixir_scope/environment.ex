@@ -32,7 +32,7 @@ defmodule Mix.ElixirScope.Environment do
           :nouse_stdio,
           :exit_status,
           args: ["-c", @script, "sh", mix, task | args],
-          env: [{'MIX_ENV', 'test'}]
+          env: [{~c"MIX_ENV", ~c"test"}]
         ])
 
       receive do

@@ -84,9 +84,19 @@ defmodule Mix.Tasks.Compile.ElixirScope do
 
   # Listed behind the compilers instead of in front: then there is nothing to wait for, and nothing to trace.
   defp after_compilation? do
-    compilers = Mix.Tasks.Compile.compilers()
+    compilers = compilers()
     index = &Enum.find_index(compilers, fn compiler -> compiler == &1 end)
     is_integer(index.(:app)) and is_integer(index.(:elixir_scope)) and index.(:elixir_scope) > index.(:app)
+  end
+
+  # Moved in Elixir 1.19, and the old name warns.
+  defp compilers do
+    {module, arguments} =
+      if function_exported?(Mix.Task.Compiler, :compilers, 1),
+        do: {Mix.Task.Compiler, [Mix.Project.config()]},
+        else: {Mix.Tasks.Compile, []}
+
+    apply(module, :compilers, arguments)
   end
 
   defp trace(settings) do
