@@ -7,6 +7,7 @@ use super::blobs::Blobs;
 use super::hash;
 use super::kind::Kind;
 use super::meta::{Depths, NO_HOLE, Shapes, Tag, payload};
+use super::narrow::Narrow;
 use super::varint;
 
 /// The index of an entry: its place in preorder. The subtree of `ix` is `ix..ast.end(ix)`.
@@ -15,7 +16,8 @@ pub struct NodeIx(pub u32);
 
 /// "This entry has no metadata."
 pub(super) const NO_META: u32 = u32::MAX;
-const NO_PARENT: u32 = u32::MAX;
+/// Entries of one block. Their metadata takes some 200 bytes, far less than two bytes can count.
+const META_BLOCK: usize = 64;
 
 /// One quoted expression (a file, most often), immutable.
 ///
@@ -27,13 +29,16 @@ pub struct Ast {
     /// An atom, a small integer or a literal's index, by kind.
     pub(super) payloads: Box<[u32]>,
     /// Entries of the subtree, the entry itself included.
-    pub(super) sizes: Box<[u32]>,
-    pub(super) parents: Box<[u32]>,
+    sizes: Narrow,
+    /// How far back the parent is; 0 for the root.
+    parents: Narrow,
     /// The hash of the subtree, in halves: ids use (and lookups scan) the lower one.
     pub(super) hashes_low: Box<[u32]>,
     pub(super) hashes_high: Box<[u32]>,
-    /// Where the record of an entry's metadata begins.
-    pub(super) metas: Box<[u32]>,
+    /// Where the record of an entry's metadata begins, as the distance to where those of its block do.
+    metas: Narrow,
+    /// Where the records of each block of entries begin.
+    meta_blocks: Box<[u32]>,
     pub(super) meta_bytes: Vec<u8>,
     pub(super) shapes: Shapes,
     pub(super) blobs: Blobs,
@@ -51,26 +56,41 @@ impl Ast {
         blobs: Blobs,
     ) -> Result<Ast> {
         let entries = kinds.len();
+        let mut parents = filled(entries, 0u32)?;
+        for ix in 0..entries {
+            let mut child = ix + 1;
+            let end = ix + sizes[ix] as usize;
+            while child < end {
+                parents[child] = ix as u32;
+                child += sizes[child] as usize;
+            }
+        }
+        let mut meta_blocks = filled(entries.div_ceil(META_BLOCK), 0u32)?;
+        let mut next = 0;
+        for at in (0..entries).rev() {
+            next = if metas[at] == NO_META {
+                next
+            } else {
+                metas[at]
+            };
+            meta_blocks[at / META_BLOCK] = next;
+        }
         let mut ast = Ast {
+            parents: Narrow::new(entries, |at| at as u32 - parents[at])?,
+            sizes: Narrow::new(entries, |at| sizes[at])?,
+            metas: Narrow::new(entries, |at| match metas[at] {
+                NO_META => 0,
+                offset => offset - meta_blocks[at / META_BLOCK],
+            })?,
             kinds: kinds.into_boxed_slice(),
             payloads: payloads.into_boxed_slice(),
-            sizes: sizes.into_boxed_slice(),
-            parents: filled(entries, NO_PARENT)?,
             hashes_low: filled(entries, 0)?,
             hashes_high: filled(entries, 0)?,
-            metas: metas.into_boxed_slice(),
+            meta_blocks,
             meta_bytes,
             shapes,
             blobs,
         };
-        for ix in 0..entries as u32 {
-            let mut child = ix + 1;
-            let end = ix + ast.sizes[ix as usize];
-            while child < end {
-                ast.parents[child as usize] = ix;
-                child += ast.sizes[child as usize];
-            }
-        }
         hash::fill(&mut ast);
         Ok(ast)
     }
@@ -145,18 +165,18 @@ impl Ast {
     /// Entries of the subtree, the entry itself included.
     #[inline]
     pub fn size(&self, ix: NodeIx) -> u32 {
-        self.sizes[ix.0 as usize]
+        self.sizes.get(ix.0)
     }
 
     /// One behind the last entry of the subtree.
     #[inline]
     pub fn end(&self, ix: NodeIx) -> u32 {
-        ix.0 + self.sizes[ix.0 as usize]
+        ix.0 + self.sizes.get(ix.0)
     }
 
     pub fn parent(&self, ix: NodeIx) -> Option<NodeIx> {
-        let parent = self.parents[ix.0 as usize];
-        (parent != NO_PARENT).then_some(NodeIx(parent))
+        let distance = self.parents.get(ix.0);
+        (distance != 0).then(|| NodeIx(ix.0 - distance))
     }
 
     /// `inner` lies in the subtree of `outer` (or is it).
@@ -292,11 +312,11 @@ impl Ast {
     /// The shape of an entry's metadata, and where its integers begin.
     #[inline]
     pub(super) fn meta_record(&self, ix: NodeIx) -> Option<(u32, usize)> {
-        let offset = self.metas[ix.0 as usize];
-        if offset == NO_META {
+        if !self.kind(ix).has_meta() {
             return None;
         }
-        let mut at = offset as usize;
+        let block = self.meta_blocks[ix.0 as usize / META_BLOCK];
+        let mut at = (block + self.metas.get(ix.0)) as usize;
         let shape = varint::read(&self.meta_bytes, &mut at)?;
         Some((shape as u32, at))
     }
@@ -305,7 +325,11 @@ impl Ast {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Ast>()
             + self.kinds.len()
-            + 6 * size_of::<u32>() * self.kinds.len()
+            + 3 * size_of::<u32>() * self.kinds.len()
+            + self.sizes.memory_bytes()
+            + self.parents.memory_bytes()
+            + self.metas.memory_bytes()
+            + self.meta_blocks.len() * size_of::<u32>()
             + self.meta_bytes.capacity()
             + self.shapes.memory_bytes()
             + self.blobs.memory_bytes()
@@ -315,7 +339,7 @@ impl Ast {
 /// The children of an entry, in order.
 #[derive(Clone)]
 pub struct Children<'a> {
-    sizes: &'a [u32],
+    sizes: &'a Narrow,
     next: u32,
     end: u32,
 }
@@ -329,7 +353,7 @@ impl Iterator for Children<'_> {
             return None;
         }
         let child = self.next;
-        self.next += self.sizes[child as usize];
+        self.next += self.sizes.get(child);
         Some(NodeIx(child))
     }
 }
@@ -344,10 +368,10 @@ pub(super) fn reserve<T>(vec: &mut Vec<T>, more: usize) -> Result<()> {
         .map_err(|_| out_of_memory::<T>(vec.len() + more))
 }
 
-fn filled(length: usize, value: u32) -> Result<Box<[u32]>> {
+pub(super) fn filled<T: Copy>(length: usize, value: T) -> Result<Box<[T]>> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(length)
-        .map_err(|_| out_of_memory::<u32>(length))?;
+        .map_err(|_| out_of_memory::<T>(length))?;
     vec.resize(length, value);
     Ok(vec.into_boxed_slice())
 }

@@ -13,6 +13,7 @@ mod builder;
 mod hash;
 mod kind;
 mod meta;
+mod narrow;
 mod read;
 mod saved;
 mod tokens;

@@ -16,7 +16,7 @@ use crate::limits::{
     AST_SAVED_ATOMS_MAX, ATOM_BYTES_MAX,
 };
 
-use super::arena::{Ast, NO_META};
+use super::arena::{Ast, NO_META, NodeIx};
 use super::blobs::Blobs;
 use super::kind::Kind;
 use super::meta::{Shapes, Tag, payload, token};
@@ -61,7 +61,9 @@ impl Serialize for Ast {
             atoms,
             kinds: self.kinds.iter().map(|&kind| kind as u8).collect(),
             payloads,
-            sizes: self.sizes.to_vec(),
+            sizes: (0..self.len() as u32)
+                .map(|at| self.size(NodeIx(at)))
+                .collect(),
             meta_bytes: self.meta_bytes.clone(),
             shape_tokens,
             shape_ends: self.shapes.ends.clone(),

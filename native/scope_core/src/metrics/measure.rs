@@ -108,6 +108,7 @@ impl<'a> ClauseWalk<'a> {
     }
 
     fn run(&mut self, node: NodeIx) {
+        let head = head(self.ast, node);
         let (mut at, end) = (node.0, self.ast.end(node));
         while at < end {
             let ix = NodeIx(at);
@@ -132,7 +133,9 @@ impl<'a> ClauseWalk<'a> {
                         self.capture(ix);
                     }
                 }
-                None => self.call(ix),
+                // The head looks like a call of the function that it defines.
+                None if Some(ix) != head => self.call(ix),
+                None => {}
             }
             at += 1;
         }
@@ -169,6 +172,20 @@ impl<'a> ClauseWalk<'a> {
         if let Some(key) = name.zip(arity) {
             self.calls.extend(self.locals.get(&key));
         }
+    }
+}
+
+/// The name with its arguments in a definition, or in one head of a delegated list.
+fn head(ast: &Ast, node: NodeIx) -> Option<NodeIx> {
+    let is_definition = ast.atom_of(node, Kind::Call).and_then(word).is_some();
+    let written = if is_definition {
+        ast.child(node, 0)?
+    } else {
+        node
+    };
+    match ast.atom_of(written, Kind::Call).and_then(word) {
+        Some(Word::When) => ast.child(written, 0),
+        _ => Some(written),
     }
 }
 
