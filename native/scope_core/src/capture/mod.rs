@@ -1,5 +1,337 @@
 //! Capture: from a probe in instrumented code to an ordered stream of records.
+//!
+//! A probe resolves its literal ([`points`]), takes the time ([`clock`]) and writes 32 bytes ([`record`]) into the ring
+//! of its thread ([`ring`], [`threads`]). One consumer at a time reads all rings in order ([`drain`]) into the engine of
+//! [`crate::ingest`], which feeds every subscribed store.
 
 mod build_table;
+pub mod clock;
+mod consumer;
+pub mod drain;
 mod flags;
+mod ignore;
 pub mod points;
+mod reasons;
+pub mod record;
+pub mod ring;
+pub mod threads;
+
+#[cfg(all(test, loom))]
+mod loom_test;
+
+pub use consumer::{Consumer, Host, Slice};
+pub use reasons::{NO_REASON, OTHER};
+
+use std::sync::Weak;
+
+use crate::capture::clock::Clock;
+use crate::capture::ignore::Ignored;
+use crate::capture::points::PointRegistry;
+use crate::capture::reasons::Reasons;
+use crate::capture::record::{Record, RecordKind};
+use crate::capture::ring::{Full, Ring};
+use crate::capture::threads::Threads;
+use crate::error::Result;
+use crate::ingest::{EngineCounts, RuntimeStore};
+use crate::limits;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+
+/// What happens when a ring is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overflow {
+    /// The record is dropped and counted.
+    Drop,
+    /// The process waits until there is room.
+    Wait,
+}
+
+/// What a probe that begins something is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// Nothing: capture, or the point, is off, or its build is not registered.
+    Skip,
+    /// Record this dense point.
+    Record(u32),
+}
+
+/// The capture of a VM.
+pub struct Capture {
+    active: AtomicBool,
+    wait: AtomicBool,
+    pub clock: Clock,
+    pub points: PointRegistry,
+    pub threads: Threads,
+    pub ignored: Ignored,
+    pub reasons: Reasons,
+    unregistered: AtomicU64,
+    /// Deaths that found no room in a ring: the consumer looks at all its processes again.
+    downs_missed: AtomicU64,
+    subscribers: Mutex<Vec<Weak<RuntimeStore>>>,
+    consumer: Mutex<Consumer>,
+    /// What the consumer last published, for whoever asks while it works.
+    published: Mutex<Published>,
+    /// Everything stamped before this has reached the stores.
+    watermark: AtomicU64,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Published {
+    pub counts: EngineCounts,
+}
+
+/// The accounts of a capture. `offered = stored + in_flight + ring_full + unregistered + no_ring`, exactly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Accounts {
+    /// Records that probes wanted to write.
+    pub offered: u64,
+    /// Records that were read from the rings.
+    pub stored: u64,
+    pub in_flight: u64,
+    /// Dropped, by reason.
+    pub ring_full: u64,
+    pub unregistered: u64,
+    pub no_ring: u64,
+    pub rings: u64,
+    pub points: u64,
+    pub builds: u64,
+    /// What became of the stored ones.
+    pub engine: EngineCounts,
+}
+
+impl Capture {
+    pub fn new() -> Self {
+        Self::with(Clock::new(), PointRegistry::new(), limits::RING_RECORDS)
+    }
+
+    pub fn with(clock: Clock, points: PointRegistry, ring_records: usize) -> Self {
+        let consumer = Consumer::new(&clock);
+        Capture {
+            active: AtomicBool::new(false),
+            wait: AtomicBool::new(false),
+            clock,
+            points,
+            threads: Threads::new(ring_records),
+            ignored: Ignored::new(),
+            reasons: Reasons::new(),
+            unregistered: AtomicU64::new(0),
+            downs_missed: AtomicU64::new(0),
+            subscribers: Mutex::new(Vec::new()),
+            consumer: Mutex::new(consumer),
+            published: Mutex::new(Published::default()),
+            watermark: AtomicU64::new(0),
+        }
+    }
+
+    // Switches
+
+    /// Lets probes record. What has begun is recorded to its end even after `stop`.
+    pub fn start(&self, overflow: Overflow) {
+        self.wait
+            .store(overflow == Overflow::Wait, Ordering::Relaxed);
+        self.active.store(true, Ordering::Relaxed);
+    }
+
+    pub fn stop(&self) {
+        self.active.store(false, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn waits(&self) -> bool {
+        self.wait.load(Ordering::Relaxed)
+    }
+
+    // Probes
+
+    /// Whether the point of a literal is to record. The caller has seen `is_active`.
+    #[inline(always)]
+    pub fn entry(&self, literal: u64) -> Entry {
+        match self.points.resolve(literal) {
+            Some(dense) if self.points.is_on(dense) => Entry::Record(dense),
+            Some(_) => Entry::Skip,
+            None => {
+                self.count_unregistered();
+                Entry::Skip
+            }
+        }
+    }
+
+    #[cold]
+    fn count_unregistered(&self) {
+        self.unregistered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records a beginning, giving the token of what began.
+    #[inline(always)]
+    pub fn open(
+        &self,
+        ring: &Ring,
+        kind: RecordKind,
+        process: u64,
+        point: u32,
+    ) -> std::result::Result<u64, Full> {
+        if !ring.has_room(kind) {
+            return Err(Full);
+        }
+        let payload = ring.next_token();
+        ring.push(Record {
+            at: self.clock.now(),
+            process,
+            payload,
+            point,
+            kind,
+            reason: NO_REASON,
+        });
+        Ok(payload)
+    }
+
+    /// Records an end (or a jump, a catch) of what `token` names.
+    #[inline(always)]
+    pub fn close(&self, ring: &Ring, record: Closing) -> std::result::Result<(), Full> {
+        if !ring.has_room(record.kind) {
+            return Err(Full);
+        }
+        ring.push(Record {
+            at: self.clock.now(),
+            process: record.process,
+            payload: record.token,
+            point: record.point,
+            kind: record.kind,
+            reason: record.reason,
+        });
+        Ok(())
+    }
+
+    /// Records that a process was held back for some ticks, so that they do not count as its own.
+    pub fn pause(&self, ring: &Ring, process: u64, ticks: u64) {
+        let closing = Closing {
+            kind: RecordKind::Pause,
+            process,
+            token: ticks,
+            point: 0,
+            reason: NO_REASON,
+        };
+        // Without room the record that follows is dropped too, and with it the frame whose time it would correct.
+        let _ = self.close(ring, closing);
+    }
+
+    /// Records that a process died.
+    pub fn down(&self, ring: Option<&Ring>, process: u64) {
+        let closing = Closing {
+            kind: RecordKind::Down,
+            process,
+            token: 0,
+            point: 0,
+            reason: NO_REASON,
+        };
+        match ring.map(|ring| (ring, self.close(ring, closing))) {
+            Some((_, Ok(()))) => return,
+            Some((ring, Err(Full))) => ring.count_dropped(RecordKind::Down),
+            None => self.threads.count_no_ring(),
+        }
+        self.downs_missed.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn downs_missed(&self) -> u64 {
+        self.downs_missed.load(Ordering::Acquire)
+    }
+
+    // Stores
+
+    /// Every activation that begins from the next slice of ingest on reaches `store`, until it is dropped or unsubscribed.
+    pub fn subscribe(&self, store: &Arc<RuntimeStore>) {
+        let mut subscribers = self.subscribers.lock();
+        if !subscribers
+            .iter()
+            .any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(store)))
+        {
+            store.begin_anew();
+            subscribers.push(Arc::downgrade(store));
+        }
+    }
+
+    /// Whether it was subscribed.
+    pub fn unsubscribe(&self, store: &Arc<RuntimeStore>) -> bool {
+        let mut subscribers = self.subscribers.lock();
+        let before = subscribers.len();
+        subscribers.retain(|known| !std::ptr::eq(known.as_ptr(), Arc::as_ptr(store)));
+        subscribers.len() < before
+    }
+
+    pub(crate) fn subscribers(&self, into: &mut Vec<Arc<RuntimeStore>>) {
+        into.clear();
+        self.subscribers
+            .lock()
+            .retain(|known| match known.upgrade() {
+                Some(store) => {
+                    into.push(store);
+                    true
+                }
+                None => false,
+            });
+    }
+
+    // Consumer
+
+    /// Reads the rings for about `budget` and brings what it read to the stores.
+    ///
+    /// `Busy` when somebody else is at it. The seat is a guard within this call: it is given up however the call
+    /// ends, even when the process that made it was killed meanwhile.
+    pub fn ingest(&self, host: &mut dyn Host, budget: std::time::Duration) -> Result<Slice> {
+        let mut consumer = self.consumer.try_lock().ok_or(crate::error::Error::Busy {
+            what: "the consumer",
+        })?;
+        let slice = consumer.slice(self, host, budget);
+        self.watermark
+            .store(consumer.watermark(), Ordering::Release);
+        self.published.lock().counts = consumer.counts();
+        Ok(slice)
+    }
+
+    /// Everything stamped before this has reached the stores.
+    pub fn watermark(&self) -> u64 {
+        self.watermark.load(Ordering::Acquire)
+    }
+
+    /// The accounts. They balance at any time; `engine` is as of the last slice.
+    pub fn accounts(&self) -> Accounts {
+        let mut accounts = Accounts {
+            unregistered: self.unregistered.load(Ordering::Relaxed),
+            no_ring: self.threads.no_ring(),
+            points: self.points.len() as u64,
+            builds: self.points.builds() as u64,
+            engine: self.published.lock().counts,
+            ..Accounts::default()
+        };
+        accounts.offered = accounts.unregistered + accounts.no_ring;
+        for ring in self.threads.all() {
+            let counts = ring.counts();
+            accounts.offered += counts.offered;
+            accounts.stored += counts.stored;
+            accounts.in_flight += counts.in_flight;
+            accounts.ring_full += counts.dropped;
+            accounts.rings += 1;
+        }
+        accounts
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a closing probe reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing {
+    pub kind: RecordKind,
+    pub process: u64,
+    pub token: u64,
+    pub point: u32,
+    pub reason: u32,
+}

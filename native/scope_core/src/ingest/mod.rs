@@ -2,7 +2,9 @@
 
 mod edges;
 mod effect;
+mod engine;
 mod log;
+mod process;
 mod saved;
 mod stats;
 mod store;
@@ -10,7 +12,11 @@ mod tables;
 
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
+pub use engine::{Engine, EngineCounts};
 pub use log::EventFilter;
 pub use saved::SavedRuntime;
 pub use stats::CallStats;
 pub use store::{Activation, ClauseStats, Event, RuntimeLimits, RuntimeStore, SharedStore, Totals};
+
+#[cfg(all(test, not(loom)))]
+mod model_test;

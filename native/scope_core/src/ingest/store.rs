@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
-use crate::capture::points::{FunctionKey, PointInfo};
-use crate::ingest::edges::Edge;
-use crate::ingest::effect::{EventKind, NONE};
-use crate::ingest::log::{EventFilter, Log, Row, Search};
+use crate::capture::points::{FunctionKey, PointInfo, Registered};
+use crate::ingest::edges::{Edge, EdgeKind, EdgeTable};
+use crate::ingest::effect::{Effect, EventKind, NONE};
+use crate::ingest::log::{Entry, EventFilter, Log, Row, Search};
 use crate::ingest::stats::CallStats;
 use crate::ingest::tables::Tables;
 use crate::limits;
@@ -100,6 +100,7 @@ pub(crate) struct Inner {
     pub log: Log,
     pub events: u64,
     /// Activations that began before this event are not counted: the store did not see them begin.
+    /// `u64::MAX` until the first events come after subscribing.
     pub since: u64,
 }
 
@@ -109,13 +110,44 @@ impl RuntimeStore {
             tables: Tables::default(),
             log: Log::new(limits.event_log_bytes),
             events: 0,
-            since: 0,
+            since: u64::MAX,
         })
     }
 
     pub(crate) fn from_inner(inner: Inner) -> Self {
         RuntimeStore {
             inner: RwLock::new(inner),
+        }
+    }
+
+    /// The store is subscribed (again): what is open already does not concern it.
+    pub(crate) fn begin_anew(&self) {
+        self.inner.write().since = u64::MAX;
+    }
+
+    /// Takes a batch of the engine's effects, of which the first has `first_event_id`.
+    pub(crate) fn apply(
+        &self,
+        effects: &[Effect],
+        first_event_id: u64,
+        points: &[Option<Registered>],
+        functions: &[Option<FunctionKey>],
+        edges: &EdgeTable,
+    ) {
+        let mut inner = self.inner.write();
+        if inner.since == u64::MAX {
+            inner.since = first_event_id;
+        }
+        for (event_id, effect) in (first_event_id..).zip(effects) {
+            let Some(registered) = points.get(effect.point as usize).and_then(Option::as_ref)
+            else {
+                continue;
+            };
+            inner.apply(event_id, effect, &registered.info, |edge| {
+                let key = edges.key(edge);
+                let function = |number: u32| functions.get(number as usize).copied().flatten();
+                Some((function(key.caller)?, function(key.callee)?, key.kind))
+            });
         }
     }
 
@@ -226,6 +258,52 @@ impl RuntimeStore {
 }
 
 impl Inner {
+    #[inline]
+    fn apply(
+        &mut self,
+        event_id: u64,
+        effect: &Effect,
+        info: &PointInfo,
+        edge: impl Fn(u32) -> Option<(FunctionKey, FunctionKey, EdgeKind)>,
+    ) {
+        let tables = &mut self.tables;
+        let point = tables.point_of(effect.point, || *info);
+        if effect.kind == EventKind::Enter {
+            let counters = &mut tables.points[point as usize].counters;
+            counters.calls += 1;
+            counters.last_unix_ns = effect.at_ns;
+            if effect.edge != NONE {
+                tables.count_edge(effect.edge, edge);
+            }
+        } else if effect.opened >= self.since {
+            tables.ensure_histogram(point);
+            let slot = &mut tables.points[point as usize];
+            slot.counters.end(
+                effect.kind,
+                effect.inclusive_ns,
+                effect.self_ns,
+                effect.outermost_clause,
+            );
+            if effect.outermost_function {
+                tables.functions[slot.function as usize].total_ns += effect.inclusive_ns;
+            }
+        }
+        // The log takes every event, also the end of what began before the store looked: ids stay consecutive.
+        self.events += 1;
+        self.log.append(&Entry {
+            event_id,
+            at_ns: effect.at_ns,
+            process: effect.process,
+            process_word: effect.process_word,
+            token: effect.token,
+            point,
+            kind: effect.kind,
+            inclusive_ns: effect.inclusive_ns,
+            opened: effect.opened,
+            reason: effect.reason,
+        });
+    }
+
     fn event(&self, row: Row, local: bool) -> Event {
         Event {
             event_id: row.event_id,

@@ -112,23 +112,26 @@ impl Tables {
         }
     }
 
-    /// Our number of the engine's edge. `ends` is asked once.
+    /// Counts the engine's edge. `ends` is asked once.
     #[inline]
-    pub fn edge_of(
+    pub fn count_edge(
         &mut self,
         edge: u32,
-        ends: impl FnOnce() -> (FunctionKey, FunctionKey, EdgeKind),
-    ) -> u32 {
-        match self.of_edge.get(edge as usize) {
+        ends: impl Fn(u32) -> Option<(FunctionKey, FunctionKey, EdgeKind)>,
+    ) {
+        let number = match self.of_edge.get(edge as usize) {
             Some(number) if *number != NONE => *number,
             _ => {
-                let (caller, callee, kind) = ends();
+                let Some((caller, callee, kind)) = ends(edge) else {
+                    return;
+                };
                 let (caller, callee) = (self.number_function(caller), self.number_function(callee));
                 let number = self.number_edge(caller, callee, kind);
                 put(&mut self.of_edge, edge, number);
                 number
             }
-        }
+        };
+        self.edges[number as usize].count += 1;
     }
 
     /// A clause gets its histogram when it first ends, while there are any left to give.

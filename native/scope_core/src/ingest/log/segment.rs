@@ -13,7 +13,9 @@ const POINT_MASK: u32 = (1 << POINT_BITS) - 1;
 const LONG: u32 = u32::MAX;
 /// Rows that one entry of the token index covers.
 const BLOCK_ROWS: usize = 4096;
-/// Times are kept as 32 bits from here, and a little may lie before the first row's.
+/// Times are kept as 32 bits of 16 ns (a segment spans 68 s), from a little before the first row's: rounds of the
+/// drain are in order per process only, so a later row may be slightly earlier.
+const UNIT_BITS: u32 = 4;
 const SLACK_NS: u64 = 1_000_000_000;
 
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ impl Segment {
         let rows = limits::SEGMENT_ROWS;
         Segment {
             first_event_id,
-            base_ns: at_ns.saturating_sub(SLACK_NS),
+            base_ns: at_ns.saturating_sub(SLACK_NS) >> UNIT_BITS << UNIT_BITS,
             at: Vec::with_capacity(rows),
             process: Vec::with_capacity(rows),
             token: Vec::with_capacity(rows),
@@ -124,7 +126,7 @@ impl Segment {
         self.len() < limits::SEGMENT_ROWS
             && event_id == self.first_event_id + self.len() as u64
             && at_ns >= self.base_ns
-            && at_ns - self.base_ns <= u64::from(u32::MAX)
+            && (at_ns - self.base_ns) >> UNIT_BITS <= u64::from(u32::MAX)
             && self.processes.len() < usize::from(u16::MAX)
     }
 
@@ -162,14 +164,16 @@ impl Segment {
         if entry.reason != NONE {
             self.reasons.push((row as u16, entry.reason));
         }
-        self.at.push((entry.at_ns - self.base_ns) as u32);
+        self.at
+            .push(((entry.at_ns - self.base_ns) >> UNIT_BITS) as u32);
         self.process.push(process);
         self.token.push(entry.token);
         self.point_kind
             .push((entry.kind as u32) << POINT_BITS | entry.point & POINT_MASK);
         self.link.push(link);
-        self.min_ns = self.min_ns.min(entry.at_ns);
-        self.max_ns = self.max_ns.max(entry.at_ns);
+        let at_ns = entry.at_ns >> UNIT_BITS << UNIT_BITS;
+        self.min_ns = self.min_ns.min(at_ns);
+        self.max_ns = self.max_ns.max(at_ns);
     }
 
     #[inline]
@@ -237,7 +241,7 @@ impl Segment {
         };
         Row {
             event_id,
-            at_ns: self.base_ns + u64::from(self.at[row]),
+            at_ns: self.base_ns + (u64::from(self.at[row]) << UNIT_BITS),
             process_word: self.process(self.process[row]),
             token: self.token[row],
             point: self.point_kind[row] & POINT_MASK,
@@ -334,7 +338,10 @@ impl SavedSegment {
             return Err("columns of an event segment differ in length");
         }
         if self.first_event_id.checked_add(rows as u64).is_none()
-            || self.base_ns.checked_add(u64::from(u32::MAX)).is_none()
+            || self
+                .base_ns
+                .checked_add(u64::from(u32::MAX) << UNIT_BITS)
+                .is_none()
         {
             return Err("numbers of an event segment are out of range");
         }
@@ -369,7 +376,7 @@ impl SavedSegment {
             segment
                 .point_kind
                 .push((kind as u32) << POINT_BITS | point & POINT_MASK);
-            let at_ns = segment.base_ns + u64::from(self.at[row]);
+            let at_ns = segment.base_ns + (u64::from(self.at[row]) << UNIT_BITS);
             segment.min_ns = segment.min_ns.min(at_ns);
             segment.max_ns = segment.max_ns.max(at_ns);
         }

@@ -1,0 +1,180 @@
+//! Every interleaving of a writer and the consumer, within loom's model of memory.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p scope_core --release --lib loom_test`
+
+use std::sync::atomic::{AtomicUsize, Ordering as StdOrdering};
+
+use loom::thread;
+
+use crate::capture::clock::Clock;
+use crate::capture::drain::{Drain, Rule};
+use crate::capture::record::{Record, RecordKind};
+use crate::capture::ring::Ring;
+use crate::sync::{Arc, AtomicU64, Ordering};
+
+/// Runs the model, and gives how many interleavings it tried, or nothing when one of them failed.
+fn explore(model: impl Fn() + Sync + Send + 'static) -> Option<usize> {
+    let tried = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&tried);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(move || {
+            count.fetch_add(1, StdOrdering::Relaxed);
+            model();
+        });
+    }));
+    outcome.ok().map(|()| tried.load(StdOrdering::Relaxed))
+}
+
+fn record(at: u64, payload: u64) -> Record {
+    Record {
+        at,
+        process: 1,
+        payload,
+        point: 1,
+        kind: RecordKind::Exit,
+        reason: 0,
+    }
+}
+
+/// Two records, read while they are written: what is published is whole.
+fn ring_model(publish: Ordering) -> impl Fn() {
+    move || {
+        let mut ring = Ring::new(1, 8);
+        ring.publish = publish;
+        let ring = Arc::new(ring);
+        let writer = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                ring.offer(record(11, 21)).unwrap();
+                ring.offer(record(12, 22)).unwrap();
+            })
+        };
+        let reader = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                let head = ring.head();
+                for position in 0..head {
+                    assert_eq!(
+                        ring.read(position),
+                        Some(record(11 + position, 21 + position))
+                    );
+                }
+                ring.release_until(head);
+                head
+            })
+        };
+        writer.join().unwrap();
+        let seen = reader.join().unwrap();
+        let counts = ring.counts();
+        assert_eq!(
+            (counts.stored, counts.in_flight, counts.offered),
+            (seen, 2 - seen, 2)
+        );
+    }
+}
+
+#[test]
+fn loom_ring_gives_whole_records() {
+    let tried = explore(ring_model(Ordering::Release)).expect("no interleaving may fail");
+    assert!(tried >= 10, "only {tried} interleavings");
+    println!("ring: {tried} interleavings");
+}
+
+#[test]
+fn loom_ring_catches_a_relaxed_publication() {
+    assert_eq!(
+        explore(ring_model(Ordering::Relaxed)),
+        None,
+        "the seeded bug must be caught"
+    );
+}
+
+/// A slot is not written again before the reader gave it back.
+#[test]
+fn loom_ring_never_overwrites_what_is_being_read() {
+    let tried = explore(|| {
+        let ring = Arc::new(Ring::new(1, 8));
+        for at in 0..8 {
+            ring.offer(record(at, at)).unwrap();
+        }
+        let writer = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || ring.offer(record(8, 8)).is_ok())
+        };
+        let reader = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                assert_eq!(ring.read(0), Some(record(0, 0)));
+                ring.release_until(1);
+            })
+        };
+        let wrote = writer.join().unwrap();
+        reader.join().unwrap();
+        let counts = ring.counts();
+        assert_eq!(counts.in_flight + counts.dropped, 8);
+        assert_eq!(counts.dropped, u64::from(!wrote));
+    })
+    .expect("no interleaving may fail");
+    assert!(tried >= 3, "only {tried} interleavings");
+    println!("overwrite: {tried} interleavings");
+}
+
+/// A process writes on one thread, moves, writes on another: no round may show the second without the first.
+fn order_model(rule: fn() -> Rule) -> impl Fn() {
+    move || {
+        let rings = [Arc::new(Ring::new(1, 8)), Arc::new(Ring::new(2, 8))];
+        let clock = Arc::new(Clock::counter());
+        // The scheduler's hand-over: the second thread starts after the first has published.
+        let handed_over = Arc::new(AtomicU64::new(0));
+        let first = {
+            let (ring, clock, handed_over) = (rings[0].clone(), clock.clone(), handed_over.clone());
+            thread::spawn(move || {
+                ring.offer(record(clock.now(), 1)).unwrap();
+                handed_over.store(1, Ordering::Release);
+            })
+        };
+        let second = {
+            let (ring, clock) = (rings[1].clone(), clock.clone());
+            thread::spawn(move || {
+                if handed_over.load(Ordering::Acquire) == 1 {
+                    ring.offer(record(clock.now(), 2)).unwrap();
+                }
+            })
+        };
+        let consumer = {
+            let (rings, clock) = (rings.clone(), clock.clone());
+            thread::spawn(move || {
+                let (mut drain, mut seen) = (Drain::default(), Vec::new());
+                drain.begin_by(rule(), &clock, &rings);
+                drain.run(8, |record| seen.push(record.payload));
+                assert!(matches!(seen[..], [] | [1] | [1, 2]), "{seen:?}");
+                seen
+            })
+        };
+        first.join().unwrap();
+        second.join().unwrap();
+        let mut seen = consumer.join().unwrap();
+        let mut drain = Drain::default();
+        drain.begin_by(rule(), &clock, &rings);
+        drain.run(8, |record| seen.push(record.payload));
+        assert!(matches!(seen[..], [1] | [1, 2]), "{seen:?}");
+    }
+}
+
+#[test]
+fn loom_order_is_exact_per_process() {
+    let tried = explore(order_model(|| Rule::ClockFirst)).expect("no interleaving may fail");
+    assert!(tried >= 100, "only {tried} interleavings");
+    println!("order: {tried} interleavings");
+}
+
+#[test]
+fn loom_order_catches_heads_before_clock() {
+    assert_eq!(
+        explore(order_model(|| Rule::HeadsFirst)),
+        None,
+        "the seeded bug must be caught"
+    );
+}
