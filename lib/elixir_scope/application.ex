@@ -4,6 +4,16 @@ defmodule ElixirScope.Application do
 
   @impl true
   def start(_type, _args) do
-    Supervisor.start_link([], strategy: :one_for_one, name: ElixirScope.Supervisor)
+    children = [
+      ElixirScope.Capture.Collector
+    ]
+
+    # Each child stands alone. A collector that is killed again and again is started again and again: it holds no data.
+    Supervisor.start_link(children,
+      strategy: :one_for_one,
+      max_restarts: 100,
+      max_seconds: 5,
+      name: ElixirScope.Supervisor
+    )
   end
 end

@@ -12,6 +12,9 @@ defmodule ElixirScope.Core do
 
   def wrap(other), do: other
 
+  # points: what `ElixirScope.Core.Capture.register_points/3` does, where instrumentation looks for it
+  defdelegate register_points(module, build, points), to: ElixirScope.Core.Capture
+
   @doc """
   Calls a NIF. Without the native library, and when the library fails, that is an error too.
 

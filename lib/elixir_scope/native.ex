@@ -39,5 +39,29 @@ defmodule ElixirScope.Native do
   def source_stats(_source), do: missing()
   def value_copy(_term), do: missing()
 
+  # capture
+  def capture_start(_overflow), do: missing()
+  def capture_stop, do: missing()
+  def capture_active, do: missing()
+  def capture_subscribe(_handle), do: missing()
+  def capture_unsubscribe(_handle), do: missing()
+  def capture_ignore(_pid, _ignored), do: missing()
+  def capture_ingest(_budget_us, _thorough), do: missing()
+  def capture_now, do: missing()
+  def capture_visible(_ticks), do: missing()
+  def capture_pending, do: missing()
+  def capture_register(_module, _build, _points), do: missing()
+  def capture_switch(_selection, _on), do: missing()
+  def capture_accounts, do: missing()
+
+  # runtime: what a store knows of the running system
+  def runtime_new(_event_log_bytes), do: missing()
+  def runtime_function_stats(_handle, _function), do: missing()
+  def runtime_functions(_handle), do: missing()
+  def runtime_clauses(_handle, _function), do: missing()
+  def runtime_edges(_handle), do: missing()
+  def runtime_events(_handle, _limit), do: missing()
+  def runtime_totals(_handle), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -1,7 +1,11 @@
 //! The boundary: decode, call the core, encode. A table of contents.
 
 mod atoms;
+mod capture;
+mod capture_control;
 mod error;
+mod probe;
+mod runtime;
 mod sources;
 mod terms;
 

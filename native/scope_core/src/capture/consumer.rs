@@ -13,8 +13,20 @@ pub trait Host {
     /// Asks to be told (by a `Down` record) when the process dies. False when it is dead already.
     fn monitor(&mut self, process: u64) -> bool;
 
+    /// Whether the process lives.
+    fn is_alive(&mut self, process: u64) -> bool;
+
     /// The atom of a reason's word.
     fn reason(&mut self, word: u64) -> Option<Atom>;
+}
+
+/// What a slice is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// About how long it may take.
+    pub budget: Duration,
+    /// Also look for processes that died without a word yet: what a flush wants.
+    pub thorough: bool,
 }
 
 /// What a slice did.
@@ -57,12 +69,7 @@ impl Consumer {
         self.engine.counts()
     }
 
-    pub(super) fn slice(
-        &mut self,
-        capture: &Capture,
-        host: &mut dyn Host,
-        budget: Duration,
-    ) -> Slice {
+    pub(super) fn slice(&mut self, capture: &Capture, host: &mut dyn Host, work: Work) -> Slice {
         let started = Instant::now();
         self.calibration.refine(&capture.clock);
         capture.subscribers(self.engine.stores());
@@ -91,13 +98,16 @@ impl Consumer {
                 });
             });
             self.engine.deliver();
-            if started.elapsed() >= budget {
+            if started.elapsed() >= work.budget {
                 break;
             }
         }
         let more = !self.drain.is_done();
         if !more {
             self.end_round(capture, host);
+            if work.thorough {
+                self.engine.check_alive(|process| host.is_alive(process));
+            }
         }
         // A store that its owner drops meanwhile is not kept alive between slices.
         self.engine.stores().clear();

@@ -19,7 +19,7 @@ pub mod threads;
 #[cfg(all(test, loom))]
 mod loom_test;
 
-pub use consumer::{Consumer, Host, Slice};
+pub use consumer::{Consumer, Host, Slice, Work};
 pub use reasons::{NO_REASON, OTHER};
 
 use std::sync::Weak;
@@ -277,19 +277,26 @@ impl Capture {
 
     // Consumer
 
-    /// Reads the rings for about `budget` and brings what it read to the stores.
+    /// Reads the rings, for about the budget, and brings what it read to the stores.
     ///
     /// `Busy` when somebody else is at it. The seat is a guard within this call: it is given up however the call
     /// ends, even when the process that made it was killed meanwhile.
-    pub fn ingest(&self, host: &mut dyn Host, budget: std::time::Duration) -> Result<Slice> {
+    pub fn ingest(&self, host: &mut dyn Host, work: Work) -> Result<Slice> {
         let mut consumer = self.consumer.try_lock().ok_or(crate::error::Error::Busy {
             what: "the consumer",
         })?;
-        let slice = consumer.slice(self, host, budget);
+        let slice = consumer.slice(self, host, work);
         self.watermark
             .store(consumer.watermark(), Ordering::Release);
         self.published.lock().counts = consumer.counts();
         Ok(slice)
+    }
+
+    /// Whether the ends of what is open could overflow a ring while nobody reads: then the consumer has
+    /// to look now and then, even when capture is off. Up to an eighth of a ring is reserved for ends.
+    pub fn needs_watching(&self) -> bool {
+        let engine = self.published.lock().counts;
+        engine.open + engine.marks > self.threads.records() / 8
     }
 
     /// Everything stamped before this has reached the stores.

@@ -58,6 +58,16 @@ impl Threads {
         }
     }
 
+    /// Records of a ring.
+    pub fn records(&self) -> u64 {
+        self.records as u64
+    }
+
+    /// Whether any ring is more than half full: what a process that waits for room waits for to end.
+    pub fn is_pressed(&self) -> bool {
+        self.rings.lock().iter().any(|ring| ring.is_half_full())
+    }
+
     pub fn all(&self) -> Vec<Arc<Ring>> {
         self.rings.lock().clone()
     }

@@ -554,6 +554,18 @@ impl Engine {
         }
     }
 
+    /// Asks of every watched process with something open whether it lives: its death may be about to be reported. Of
+    /// those that do not, what is open ends when one more whole round has brought their last records.
+    pub fn check_alive(&mut self, mut is_alive: impl FnMut(u64) -> bool) {
+        for number in self.by_word.values() {
+            let process = &mut self.processes[*number as usize];
+            if !process.dying && !process.frames.is_empty() && !is_alive(process.word) {
+                process.dying = true;
+                self.dying.push(*number);
+            }
+        }
+    }
+
     fn reason(&mut self, class: u32, resolve: impl FnOnce(u32) -> Option<Atom>) -> u32 {
         match self.reasons.get(&class) {
             Some(atom) => *atom,

@@ -10,7 +10,7 @@ use crate::capture::clock::Clock;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, PointRegistry, TailTarget};
 use crate::capture::record::RecordKind;
 use crate::capture::ring::Ring;
-use crate::capture::{Capture, Closing, Host, Overflow};
+use crate::capture::{Capture, Closing, Host, Overflow, Work};
 use crate::ingest::{EdgeKind, EventFilter, EventKind, RuntimeLimits, RuntimeStore};
 use crate::sync::{Arc, Ordering};
 
@@ -133,6 +133,10 @@ impl Host for TestHost {
         alive
     }
 
+    fn is_alive(&mut self, process: u64) -> bool {
+        !self.dead.contains(&process)
+    }
+
     fn reason(&mut self, word: u64) -> Option<Atom> {
         Some(intern(&format!("Reason{word}")))
     }
@@ -179,17 +183,19 @@ impl World {
 
     fn ingest(&mut self) {
         let budget = Duration::from_nanos(self.random.below(2) * 1_000_000);
-        self.capture.ingest(&mut self.host, budget).unwrap();
+        let thorough = self.random.below(4) == 0;
+        self.capture
+            .ingest(&mut self.host, Work { budget, thorough })
+            .unwrap();
     }
 
     fn ingest_all(&mut self) {
+        let work = Work {
+            budget: Duration::from_secs(1),
+            thorough: false,
+        };
         for _ in 0..3 {
-            while self
-                .capture
-                .ingest(&mut self.host, Duration::from_secs(1))
-                .unwrap()
-                .more
-            {}
+            while self.capture.ingest(&mut self.host, work).unwrap().more {}
         }
     }
 

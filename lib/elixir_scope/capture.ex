@@ -1,0 +1,179 @@
+defmodule ElixirScope.Capture do
+  @moduledoc """
+  What the running system reports: on and off, who gets it, and what became of it.
+
+  There is one capture in a VM. Probes of instrumented code write into rings; a collector brings what they wrote to
+  every subscribed repository, within a few milliseconds. `flush/1` waits for that.
+
+      {:ok, repository} = ElixirScope.ASTRepository.new()
+      :ok = ElixirScope.Capture.subscribe(repository)
+      :ok = ElixirScope.Capture.start()
+      MyApp.work()
+      :ok = ElixirScope.Capture.stop()
+      :ok = ElixirScope.Capture.flush()
+
+  What has begun while capture was on is recorded to its end, also after `stop/0`: switching never
+  leaves half an activation behind. What could not be recorded is counted, by reason, in `stats/0`.
+  """
+
+  alias ElixirScope.{Core, Error}
+  alias ElixirScope.Capture.Collector
+
+  @typedoc "All points, those of a module, of a function, or single ones as they stand in the code."
+  @type selection :: :all | module() | mfa() | pos_integer() | [pos_integer()]
+
+  @flush_timeout_ms 5_000
+  @slice_us 1_000
+
+  @doc """
+  Switches capture on, for the whole VM.
+
+    * `:overflow` - what happens when a ring is full: `:drop` (the default) drops the newest record and counts it, `:wait` holds
+      the process back until there is room, at most 10 seconds. The time it was held back does not count as its own.
+
+  Capture that is on already takes over the option.
+  """
+  @spec start(keyword()) :: :ok | {:error, Error.t()}
+  def start(opts \\ []) do
+    case overflow(opts) do
+      {:ok, overflow} -> Collector.start(overflow)
+      {:error, _} = error -> error
+    end
+  end
+
+  defp overflow([]), do: {:ok, :drop}
+  defp overflow(overflow: overflow) when overflow in [:drop, :wait], do: {:ok, overflow}
+
+  defp overflow(other) do
+    invalid(
+      "#{inspect(other, limit: 10)} are no options of capture",
+      "give `overflow: :drop` or `overflow: :wait`, or nothing"
+    )
+  end
+
+  @doc "Switches capture off. Costs nothing from then on but one look of every probe that is still in the code."
+  @spec stop() :: :ok | {:error, Error.t()}
+  def stop, do: Collector.stop()
+
+  @doc "Whether capture is on."
+  @spec active?() :: boolean()
+  def active?, do: Core.Capture.active?()
+
+  @doc """
+  From now on `repository` gets what is captured; what is running already does not concern it. Many may be subscribed, and
+  again does nothing. Takes a `%Repository{}`, its pid, or a native handle.
+  """
+  @spec subscribe(term()) :: :ok | {:error, Error.t()}
+  def subscribe(repository) do
+    with {:ok, handle} <- handle(repository), do: Core.Capture.subscribe(handle)
+  end
+
+  @doc "No more for this repository. What it got, it keeps."
+  @spec unsubscribe(term()) :: :ok | {:error, Error.t()}
+  def unsubscribe(repository) do
+    with {:ok, handle} <- handle(repository),
+         {:ok, _was_subscribed} <- Core.Capture.unsubscribe(handle),
+         do: :ok
+  end
+
+  @doc """
+  Returns when everything recorded before the call can be asked for, or `{:error, %Error{reason: :timeout}}`.
+
+  The caller does the work itself where the collector does not: this also works when capture is off.
+  """
+  @spec flush(timeout_ms :: non_neg_integer()) :: :ok | {:error, Error.t()}
+  def flush(timeout_ms \\ @flush_timeout_ms)
+
+  def flush(timeout_ms) when is_integer(timeout_ms) and timeout_ms >= 0 do
+    deadline = :erlang.monotonic_time(:millisecond) + timeout_ms
+    # Twice: the first round may find processes that died just now, the second has their last records.
+    with :ok <- flush_until(Core.Capture.now(), deadline),
+         do: flush_until(Core.Capture.now(), deadline)
+  end
+
+  def flush(other), do: invalid("#{inspect(other, limit: 5)} is no timeout", "give milliseconds, 0 or more")
+
+  defp flush_until({:error, _} = error, _deadline), do: error
+
+  defp flush_until(ticks, deadline) do
+    step = Core.Capture.ingest(@slice_us, true)
+
+    cond do
+      is_tuple(step) and elem(step, 0) == :error -> step
+      Core.Capture.visible?(ticks) -> :ok
+      :erlang.monotonic_time(:millisecond) > deadline -> timeout()
+      true -> flush_again(step, ticks, deadline)
+    end
+  end
+
+  defp flush_again(:busy, ticks, deadline) do
+    receive do
+    after
+      1 -> flush_until(ticks, deadline)
+    end
+  end
+
+  defp flush_again({:ok, _more}, ticks, deadline), do: flush_until(ticks, deadline)
+
+  @doc "Lets points report again. Gives how many there are. A name also covers what is registered later."
+  @spec enable(selection()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def enable(selection), do: switch(selection, true)
+
+  @doc "Keeps points from reporting: their probes cost a few nanoseconds. Gives how many there are."
+  @spec disable(selection()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def disable(selection), do: switch(selection, false)
+
+  defp switch(point, on) when is_integer(point) and point > 0, do: Core.Capture.switch([point], on)
+  defp switch(selection, on), do: Core.Capture.switch(selection, on)
+
+  @doc "The process never records. There is room for a few only."
+  @spec ignore(pid()) :: :ok | {:error, Error.t()}
+  def ignore(pid), do: Core.Capture.ignore(pid)
+
+  @doc "The process records again."
+  @spec unignore(pid()) :: :ok | {:error, Error.t()}
+  def unignore(pid), do: Core.Capture.unignore(pid)
+
+  @doc """
+  The accounts of this VM since it started.
+
+    * `:offered` = `:stored` + `:in_flight` + the sum of `:dropped`, exactly and at any time
+    * `:dropped` - by reason: `:ring_full`, `:unregistered` (instrumented code whose points nobody registered), `:no_ring` (too many threads)
+    * `:began`, `:ended`, `:open` - activations; `:processes` - those that are followed
+    * `:orphans` - ends of what is not open; `:lost` - activations whose end was dropped, or that there was no room to
+      follow (`:untracked`); `:retired` - activations that the real stack no longer held
+    * `:points`, `:builds`, `:rings`, `:clock`
+  """
+  @spec stats() :: map() | {:error, Error.t()}
+  def stats, do: Core.Capture.accounts()
+
+  defp handle(ref) when is_reference(ref), do: {:ok, ref}
+  defp handle(%{ref: ref}) when is_reference(ref), do: {:ok, ref}
+
+  defp handle(pid) when is_pid(pid) do
+    case ElixirScope.ASTRepository.Registry.ref(pid) do
+      {:ok, ref} -> {:ok, ref}
+      _ -> no_repository(pid)
+    end
+  end
+
+  defp handle(other), do: no_repository(other)
+
+  defp no_repository(term) do
+    invalid(
+      "#{inspect(term, limit: 5)} is no repository",
+      "give what ElixirScope.ASTRepository.new/1 or start_link/1 gave"
+    )
+  end
+
+  defp timeout do
+    {:error,
+     %Error{
+       reason: :timeout,
+       message: "not everything that was recorded could be read in time",
+       hint: "give more time: ElixirScope.Capture.flush(60_000)"
+     }}
+  end
+
+  defp invalid(message, hint), do: {:error, %Error{reason: :invalid_argument, message: message, hint: hint}}
+end

@@ -1,0 +1,16 @@
+defmodule ElixirScope.Core.Runtime do
+  @moduledoc false
+  # What a native store knows of the running system. `handle` is a native repository, or a recording of `new/1`.
+
+  alias ElixirScope.{Core, Native}
+
+  @doc "A store of its own, without a repository."
+  def new(event_log_bytes), do: Core.call(fn -> {:ok, Native.runtime_new(event_log_bytes)} end)
+
+  def function_stats(handle, mfa), do: Core.call(fn -> Native.runtime_function_stats(handle, mfa) end)
+  def functions(handle), do: Core.call(fn -> Native.runtime_functions(handle) end)
+  def clauses(handle, mfa), do: Core.call(fn -> Native.runtime_clauses(handle, mfa) end)
+  def edges(handle), do: Core.call(fn -> Native.runtime_edges(handle) end)
+  def events(handle, limit), do: Core.call(fn -> Native.runtime_events(handle, limit) end)
+  def totals(handle), do: Core.call(fn -> Native.runtime_totals(handle) end)
+end

@@ -1,0 +1,282 @@
+//! Reading a runtime store: statistics, edges, events as terms. A handle is whatever resource holds a store.
+
+use std::sync::Arc;
+
+use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
+use scope_core::atoms::{self as names, Atom};
+use scope_core::capture::points::FunctionKey;
+use scope_core::error::{Error, Result};
+use scope_core::ingest::{
+    CallStats, EdgeKind, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore,
+};
+
+use crate::capture::word_pid;
+use crate::{atoms, error};
+
+/// A store of its own, without a repository: counts, times and events of what runs.
+struct Recording(Arc<RuntimeStore>);
+
+#[rustler::resource_impl]
+impl Resource for Recording {}
+
+/// The store behind a handle.
+pub fn store_of(handle: Term<'_>) -> Result<Arc<RuntimeStore>> {
+    if let Ok(recording) = handle.decode::<ResourceArc<Recording>>() {
+        return Ok(Arc::clone(&recording.0));
+    }
+    let detail = "it is a repository or a recording".to_owned();
+    Err(Error::Invalid {
+        what: "handle",
+        detail,
+    })
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_new(env: Env<'_>, event_log_bytes: usize) -> Term<'_> {
+    let store = RuntimeStore::new(RuntimeLimits { event_log_bytes });
+    ResourceArc::new(Recording(Arc::new(store))).encode(env)
+}
+
+/// `{:ok, %{calls: ..}}` or `{:ok, nil}` when it never ran.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_function_stats<'a>(env: Env<'a>, handle: Term<'a>, function: Term<'a>) -> Term<'a> {
+    let stats = store_of(handle).and_then(|store| {
+        let detail = "it is {module, name, arity}".to_owned();
+        let key = function_key(function).ok_or(Error::Invalid {
+            what: "function",
+            detail,
+        })?;
+        Ok(store.function_stats(&key))
+    });
+    reply(env, stats, |env, stats| match stats {
+        Some(stats) => encode_stats(env, &stats),
+        None => Ok(rustler::types::atom::nil().encode(env)),
+    })
+}
+
+/// `{:ok, [{{m, f, a}, stats}]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_functions<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
+    reply(
+        env,
+        store_of(handle).map(|store| store.functions()),
+        |env, functions| {
+            let rows: NifResult<Vec<_>> = functions
+                .iter()
+                .map(|(key, stats)| Ok((encode_key(env, key)?, encode_stats(env, stats)?)))
+                .collect();
+            Ok(rows?.encode(env))
+        },
+    )
+}
+
+/// `{:ok, [{clause, line, column, stats}]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_clauses<'a>(env: Env<'a>, handle: Term<'a>, function: Term<'a>) -> Term<'a> {
+    let clauses = store_of(handle).map(|store| match function_key(function) {
+        Some(key) => store.clause_stats(&key),
+        None => Vec::new(),
+    });
+    reply(env, clauses, |env, clauses| {
+        let rows: NifResult<Vec<_>> = clauses
+            .iter()
+            .map(|it| {
+                let point = it.point;
+                Ok((
+                    point.clause,
+                    point.line,
+                    point.column,
+                    encode_stats(env, &it.stats)?,
+                ))
+            })
+            .collect();
+        Ok(rows?.encode(env))
+    })
+}
+
+/// `{:ok, [{caller, callee, :call | :tail, count}]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_edges<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
+    reply(
+        env,
+        store_of(handle).map(|store| store.edges()),
+        |env, edges| {
+            let rows: NifResult<Vec<_>> = edges
+                .iter()
+                .map(|edge| {
+                    let kind = match edge.kind {
+                        EdgeKind::Call => atoms::call(),
+                        EdgeKind::Tail => atoms::tail(),
+                    };
+                    Ok((
+                        encode_key(env, &edge.caller)?,
+                        encode_key(env, &edge.callee)?,
+                        kind,
+                        edge.count,
+                    ))
+                })
+                .collect();
+            Ok(rows?.encode(env))
+        },
+    )
+}
+
+/// The newest `limit` events, oldest first: `{:ok, [map]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_events<'a>(env: Env<'a>, handle: Term<'a>, limit: usize) -> Term<'a> {
+    let filter = EventFilter {
+        newest_first: true,
+        ..EventFilter::default()
+    };
+    reply(
+        env,
+        store_of(handle).map(|store| store.events(&filter, limit)),
+        |env, events| {
+            let rows: NifResult<Vec<_>> = events
+                .iter()
+                .rev()
+                .map(|event| encode_event(env, event))
+                .collect();
+            Ok(rows?.encode(env))
+        },
+    )
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_totals<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
+    reply(
+        env,
+        store_of(handle).map(|store| store.totals()),
+        |env, totals| {
+            Term::map_from_pairs(
+                env,
+                &[
+                    (atoms::functions(), totals.functions),
+                    (atoms::clauses(), totals.clauses),
+                    (atoms::edges(), totals.edges),
+                    (atoms::calls(), totals.calls),
+                    (atoms::ended(), totals.ended),
+                    (atoms::errors(), totals.errors),
+                    (atoms::events(), totals.events),
+                    (atoms::events_kept(), totals.events_kept),
+                    (atoms::events_evicted(), totals.events_evicted),
+                    (atoms::self_ns(), totals.self_ns),
+                    (atoms::log_bytes(), totals.log_bytes),
+                ],
+            )
+        },
+    )
+}
+
+fn reply<'a, T>(
+    env: Env<'a>,
+    result: Result<T>,
+    encode: impl FnOnce(Env<'a>, T) -> NifResult<Term<'a>>,
+) -> Term<'a> {
+    match result.map(|value| encode(env, value)) {
+        Ok(Ok(term)) => (atoms::ok(), term).encode(env),
+        Ok(Err(_)) => {
+            let detail = "a term that cannot be built".to_owned();
+            error::encode(
+                env,
+                &Error::Invalid {
+                    what: "answer",
+                    detail,
+                },
+            )
+        }
+        Err(error) => error::encode(env, &error),
+    }
+}
+
+// Terms, also for others.
+
+/// The core's atom of an atom.
+pub fn core_atom(term: Term<'_>) -> Option<Atom> {
+    term.atom_to_string().ok().map(|text| names::intern(&text))
+}
+
+pub fn is_nil(term: Term<'_>) -> bool {
+    term.decode::<rustler::Atom>()
+        .is_ok_and(|atom| atom == rustler::types::atom::nil())
+}
+
+/// `{module, name, arity}`.
+pub fn function_key(term: Term<'_>) -> Option<FunctionKey> {
+    let (module, name, arity): (Term<'_>, Term<'_>, u32) = term.decode().ok()?;
+    Some(FunctionKey {
+        module: core_atom(module)?,
+        name: core_atom(name)?,
+        arity,
+    })
+}
+
+pub fn encode_atom<'a>(env: Env<'a>, atom: Atom) -> NifResult<Term<'a>> {
+    Ok(rustler::Atom::from_str(env, atom.text())?.encode(env))
+}
+
+pub fn encode_key<'a>(env: Env<'a>, key: &FunctionKey) -> NifResult<Term<'a>> {
+    Ok((
+        encode_atom(env, key.module)?,
+        encode_atom(env, key.name)?,
+        key.arity,
+    )
+        .encode(env))
+}
+
+pub fn encode_stats<'a>(env: Env<'a>, stats: &CallStats) -> NifResult<Term<'a>> {
+    let counts = [
+        (atoms::calls(), Some(stats.calls)),
+        (atoms::returned(), Some(stats.returned)),
+        (atoms::tailed(), Some(stats.tailed)),
+        (atoms::errors(), Some(stats.errors)),
+        (atoms::aborted(), Some(stats.aborted)),
+        (atoms::lost(), Some(stats.lost)),
+        (atoms::open(), Some(stats.open())),
+        (atoms::total_ns(), Some(stats.total_ns)),
+        (atoms::self_ns(), Some(stats.self_ns)),
+        (atoms::min_ns(), stats.min_ns),
+        (atoms::max_ns(), stats.max_ns),
+        (atoms::p50_ns(), stats.p50_ns),
+        (atoms::p95_ns(), stats.p95_ns),
+        (atoms::p99_ns(), stats.p99_ns),
+        (atoms::last_executed(), stats.last_executed),
+    ];
+    Term::map_from_pairs(env, &counts)
+}
+
+pub fn encode_event_kind(kind: EventKind) -> rustler::Atom {
+    match kind {
+        EventKind::Enter => atoms::enter(),
+        EventKind::Return => atoms::return_(),
+        EventKind::Tail => atoms::tail(),
+        EventKind::Error => atoms::error(),
+        EventKind::Aborted => atoms::aborted(),
+        EventKind::Lost => atoms::lost(),
+    }
+}
+
+pub fn encode_event<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
+    let nil = rustler::types::atom::nil().encode(env);
+    let process = match event.process_is_local {
+        true => word_pid(event.process).encode(env),
+        false => nil,
+    };
+    let reason = match event.reason {
+        Some(reason) => encode_atom(env, reason)?,
+        None => nil,
+    };
+    let pairs: [(rustler::Atom, Term<'a>); 10] = [
+        (atoms::event_id(), event.event_id.encode(env)),
+        (atoms::kind(), encode_event_kind(event.kind).encode(env)),
+        (atoms::at_ns(), event.at_ns.encode(env)),
+        (atoms::pid(), process),
+        (atoms::correlation_id(), event.token.encode(env)),
+        (atoms::mfa(), encode_key(env, &event.point.function)?),
+        (atoms::clause(), event.point.clause.encode(env)),
+        (atoms::line(), event.point.line.encode(env)),
+        (atoms::duration_ns(), event.duration_ns.encode(env)),
+        (atoms::reason(), reason),
+    ];
+    Term::map_from_pairs(env, &pairs)
+}
