@@ -16,6 +16,8 @@ defmodule ElixirScope.MixProject do
         "Source code and the running program in one repository: every AST node has an identity, every call finds its node, one question spans both.",
       compilers: [:scope_native | Mix.compilers()],
       elixirc_paths: elixirc_paths(Mix.env()),
+      # From Elixir 1.15 on, `mix test` compiles without debug information; tests here instrument what they compile.
+      test_elixirc_options: [debug_info: true, docs: true],
       test_coverage: [summary: [threshold: 0]],
       package: package(),
       docs: docs(),
