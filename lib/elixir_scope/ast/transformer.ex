@@ -89,7 +89,9 @@ defmodule ElixirScope.AST.Transformer do
       end
 
     probe = if options[:probe], do: [put.(Hook.attribute(), options[:probe])], else: []
-    {:__block__, [], [put.(:after_compile, {Hook, :instrument}) | probe] ++ expressions}
+    # The hook reads the debug information, which test files are compiled without from Elixir 1.15 on.
+    hook = [put.(:compile, {:debug_info, true}), put.(:after_compile, {Hook, :instrument})]
+    {:__block__, [], hook ++ probe ++ expressions}
   end
 
   defp name_last({:__block__, meta, [_ | _] = expressions} = block) do
