@@ -37,7 +37,12 @@ end
 
 # Small enough for a ring to hold it between two flushes, so that nothing measured here was dropped.
 n = 20_000
-loops = [leaf: {1, fn -> BenchDriver.leaf(n) end}, nested: {3, fn -> BenchDriver.nested(n) end}, tail: {1, fn -> BenchDriver.tail(n) end}]
+
+loops = [
+  leaf: {1, fn -> BenchDriver.leaf(n) end},
+  nested: {3, fn -> BenchDriver.nested(n) end},
+  tail: {1, fn -> BenchDriver.tail(n) end}
+]
 
 measure = fn after_each ->
   for {name, {calls, loop}} <- loops do

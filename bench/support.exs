@@ -69,7 +69,9 @@ defmodule Bench do
   def ns(value), do: "#{round1(value / 1_000_000_000)} s"
 
   @doc "A ratio for people."
-  def ratio(value, baseline) when baseline > 0, do: "#{:erlang.float_to_binary(value / baseline, decimals: 2)}x"
+  def ratio(value, baseline) when baseline > 0,
+    do: "#{:erlang.float_to_binary(value / baseline, decimals: 2)}x"
+
   def ratio(_, _), do: "-"
 
   @doc "A count for people."
@@ -109,7 +111,11 @@ defmodule Bench do
   def elixir_sources! do
     case System.get_env("ELIXIR_SCOPE_ELIXIR_SRC") do
       nil ->
-        IO.puts(:stderr, "This benchmark reads the Elixir sources: set ELIXIR_SCOPE_ELIXIR_SRC (bin/elixir-sources fetches them).")
+        IO.puts(
+          :stderr,
+          "This benchmark reads the Elixir sources: set ELIXIR_SCOPE_ELIXIR_SRC (bin/elixir-sources fetches them)."
+        )
+
         System.halt(1)
 
       path ->

@@ -41,7 +41,12 @@ rows =
     repository = Bench.ok!(ASTRepository.start_link([]))
     dir = Path.join(System.tmp_dir!(), "elixir_scope_bench_visible_#{System.pid()}")
     File.mkdir_p!(Path.join(dir, "lib"))
-    File.write!(Path.join(dir, "lib/t.ex"), "defmodule BenchTarget do\n  def background(x), do: x + 1\n  def marker(x), do: x\nend\n")
+
+    File.write!(
+      Path.join(dir, "lib/t.ex"),
+      "defmodule BenchTarget do\n  def background(x), do: x + 1\n  def marker(x), do: x\nend\n"
+    )
+
     Bench.ok!(ASTRepository.import_project(repository, dir))
     Bench.ok!(ElixirScope.instrument([target], []))
     Bench.ok!(ElixirScope.Capture.start([]))

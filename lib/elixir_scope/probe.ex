@@ -14,17 +14,22 @@ defmodule ElixirScope.Probe do
   def enter(point), do: Native.probe_enter(point)
 
   @doc "The activation ends with `value`, which is given back."
+  # Token 0 ends here: whoever is not recorded pays for one native call, not two.
+  def exit(_point, 0, value), do: value
   def exit(point, token, value), do: Native.probe_exit(point, token, value)
 
   @doc "The activation ends: its frame is handed to a tail call, whose arguments are evaluated."
+  def tail(_point, 0), do: :ok
   def tail(point, token), do: Native.probe_tail(point, token)
 
   @doc "A `try` begins."
   def try_enter(point), do: Native.probe_try_enter(point)
 
   @doc "The body of a `try` ended with `value`, which is given back."
+  def try_leave(_point, 0, value), do: value
   def try_leave(point, token, value), do: Native.probe_try_leave(point, token, value)
 
   @doc "A `rescue` or `catch` clause of the `try` runs: every frame above it was unwound."
+  def caught(_point, 0, _reason), do: :ok
   def caught(point, token, reason), do: Native.probe_caught(point, token, reason)
 end
