@@ -5,6 +5,7 @@ defmodule ElixirScope.Application do
   @impl true
   def start(_type, _args) do
     children = [
+      ElixirScope.ASTRepository.Registry,
       ElixirScope.Capture.Collector
     ]
 

@@ -5,10 +5,25 @@ defmodule ElixirScope.ASTRepository.Registry do
 
   use GenServer
 
+  alias ElixirScope.ASTRepository.Fault
+
   @table __MODULE__
 
   @doc "Starts the owner of the table."
   def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
+
+  @doc "Whether there is a registry: it starts with the application."
+  @spec running() :: :ok | {:error, ElixirScope.Error.t()}
+  def running do
+    if Process.whereis(__MODULE__),
+      do: :ok,
+      else:
+        Fault.not_found(
+          :application,
+          :elixir_scope,
+          "start it: Application.ensure_all_started(:elixir_scope)"
+        )
+  end
 
   @doc "Makes `pid` stand for `repository`. Called once, by the process itself, when it starts."
   @spec register(pid(), struct()) :: :ok | {:error, :not_started}

@@ -48,3 +48,7 @@ pub const AST_META_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const AST_SAVED_ATOMS_MAX: usize = 1024 * 1024;
 /// Bytes of one atom: 255 characters of at most four bytes.
 pub const ATOM_BYTES_MAX: usize = 255 * 4;
+/// Nesting of a saved repository's structures: a value of `VALUE_DEPTH_MAX` takes three levels each.
+pub const SAVED_DEPTH_MAX: usize = 3 * VALUE_DEPTH_MAX + 32;
+/// Stack of the thread that reads a saved repository.
+pub const LOAD_STACK_BYTES: usize = 16 * 1024 * 1024;

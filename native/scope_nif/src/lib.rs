@@ -5,6 +5,7 @@ mod capture;
 mod capture_control;
 mod error;
 mod probe;
+mod repository;
 mod runtime;
 mod sources;
 mod terms;

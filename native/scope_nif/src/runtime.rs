@@ -11,6 +11,7 @@ use scope_core::ingest::{
 };
 
 use crate::capture::word_pid;
+use crate::repository::repository_of;
 use crate::{atoms, error};
 
 /// A store of its own, without a repository: counts, times and events of what runs.
@@ -23,6 +24,9 @@ impl Resource for Recording {}
 pub fn store_of(handle: Term<'_>) -> Result<Arc<RuntimeStore>> {
     if let Ok(recording) = handle.decode::<ResourceArc<Recording>>() {
         return Ok(Arc::clone(&recording.0));
+    }
+    if let Ok(repository) = repository_of(handle) {
+        return Ok(Arc::clone(repository.runtime()));
     }
     let detail = "it is a repository or a recording".to_owned();
     Err(Error::Invalid {

@@ -259,6 +259,19 @@ impl PointRegistry {
             .map(|r| r.info)
     }
 
+    /// The points of a module, build after build, each with whether it may report.
+    pub fn of_module(&self, module: Atom) -> Vec<(PointInfo, bool)> {
+        let inner = self.inner.read();
+        let ranges = inner.modules.get(&module).into_iter().flatten();
+        ranges
+            .flat_map(|range| range.base..range.base + range.count)
+            .filter_map(|dense| {
+                let registered = inner.infos[dense as usize]?;
+                Some((registered.info, self.is_on(dense)))
+            })
+            .collect()
+    }
+
     /// Appends to `known` the points registered since it was last filled. `known` is by dense number.
     pub fn catch_up(&self, known: &mut Vec<Option<Registered>>) {
         let inner = self.inner.read();

@@ -1,1 +1,34 @@
-//! (being built)
+//! The repository: source, stored data and what was observed, under one roof.
+//!
+//! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
+
+mod columns;
+mod correlations;
+mod function_row;
+mod import;
+mod locate;
+mod module_row;
+mod node_row;
+mod questions;
+mod record;
+mod repository;
+mod saved;
+mod snapshot;
+mod stats;
+mod structs;
+mod view;
+
+pub use columns::{Cell, Code, Column};
+pub use correlations::{CorrelationId, Correlations};
+pub use function_row::FunctionRow;
+pub use import::{Imported, Parsed};
+pub use locate::{Located, function_id, runtime_key};
+pub use module_row::{ModuleRow, id_value};
+pub use node_row::kind_word;
+pub use questions::{From, Path, Question, Reply, ask};
+pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
+pub use repository::{FunctionWrite, Limits, Mode, ModuleWrite, Repository};
+pub use snapshot::Snapshot;
+pub use stats::{Health, Stats};
+pub use structs::{date_time, structure, word};
+pub use view::{PointsOf, View};

@@ -1,0 +1,291 @@
+defmodule ElixirScope.ASTRepository do
+  @moduledoc """
+  A repository of source code and of what the running program did with it.
+
+      {:ok, repo} = ElixirScope.ASTRepository.new()
+      {:ok, _} = ElixirScope.ASTRepository.import_project(repo, "path/to/project")
+      {:ok, cart} = ElixirScope.ASTRepository.get_module(repo, MyApp.Cart)
+      {:ok, ast} = ElixirScope.ASTRepository.get_ast_node(repo, "MyApp.Cart.total/2")
+
+  Every function takes a `%ElixirScope.ASTRepository.Repository{}`, the pid of a repository started with `start_link/1`, or its
+  registered name. Several repositories live side by side and share nothing. No read or write passes through a
+  process, and none blocks a scheduler: what takes long runs on a dirty one.
+
+  What goes wrong comes back as `{:error, %ElixirScope.Error{}}` with a `:reason` to match on and a `:hint`; bad
+  arguments too. A call that fails has stored nothing.
+
+  Ids of nodes (`ast_node_id`) are a function of the source alone: `"MyApp.Cart.total/2"` is a function,
+  `"MyApp.Cart.total/2#c41f2a"` one of its clauses, `"MyApp.Cart.total/2#c41f2a:9be02d11.1"` a node in it.
+  """
+
+  alias ElixirScope.ASTRepository.{Fault, FunctionData, ImportResult, InstrumentationPoint, ModuleData}
+
+  alias ElixirScope.ASTRepository.{
+    Health,
+    HealthStatus,
+    Import,
+    Lifecycle,
+    Nodes,
+    Query,
+    QueryResult,
+    Questions
+  }
+
+  alias ElixirScope.ASTRepository.{Records, Repository, RepositoryStats, RuntimeCorrelator, RuntimeEvent}
+  alias ElixirScope.ASTRepository.{RuntimeInsights, Snapshot, Storage}
+  alias ElixirScope.Error
+
+  @typedoc "What every function takes: a handle, a pid, or a registered name."
+  @type repository :: Repository.t() | pid() | atom() | {:global, term()} | {:via, module(), term()}
+  @type ast_node_id :: String.t()
+  @type correlation_id :: binary() | integer() | atom()
+
+  # Lifecycle
+
+  @doc """
+  A repository without a process: it lives as long as someone holds its handle, or until `stop/1`.
+
+  Options are the settings of `ElixirScope.ASTRepository.Config`, `preset:`, `config:` (a `Config`), and `repository_id:`.
+  """
+  @spec new(keyword()) :: {:ok, Repository.t()} | {:error, Error.t()}
+  defdelegate new(opts \\ []), to: Lifecycle
+
+  @doc "A repository with a process, for a supervisor: `new/1`'s options and `name:`."
+  @spec start_link(keyword()) :: GenServer.on_start() | {:error, Error.t()}
+  defdelegate start_link(opts \\ []), to: Lifecycle
+
+  @doc "The child specification: `{ElixirScope.ASTRepository, name: MyApp.Repository}`."
+  @spec child_spec(keyword()) :: Supervisor.child_spec()
+  def child_spec(opts) do
+    %{
+      id: (is_list(opts) && Keyword.keyword?(opts) && opts[:name]) || __MODULE__,
+      start: {__MODULE__, :start_link, [opts]}
+    }
+  end
+
+  @doc "Ends a repository and gives back its memory. Handles to it give `:not_found` from then on."
+  @spec stop(repository()) :: :ok | {:error, Error.t()}
+  defdelegate stop(repository), to: Lifecycle
+
+  # Modules
+
+  @doc """
+  Stores a module, in place of what was stored under its name. What you store you get back; fields left `nil` are
+  computed when they can be.
+
+  Takes a `ModuleData`, or quoted code: then every module defined in it is stored.
+
+  Errors: `:invalid_argument`, `:limit_exceeded` (`max_modules`).
+  """
+  @spec store_module(repository(), ModuleData.t() | Macro.t()) :: :ok | {:error, Error.t()}
+  defdelegate store_module(repository, module_data), to: Records
+
+  @doc """
+  A module with everything known of it; its `:ast` is exactly what was stored or parsed.
+
+  `fields: [...]` computes these fields only (and is the way to ask for `:ast_node_mapping`).
+
+  Errors: `:not_found`.
+  """
+  @spec get_module(repository(), module(), [{:fields, [atom()]}]) ::
+          {:ok, ModuleData.t()} | {:error, Error.t()}
+  defdelegate get_module(repository, module_name, opts \\ []), to: Records
+
+  @doc """
+  Changes a module: `update_fn` gets the `ModuleData` and returns the changed one. It runs in the caller, perhaps more
+  than once: when someone else changed the module meanwhile, it is read again, so no change is lost. Fields that it did
+  not touch go on being computed. What `update_fn` raises is the caller's, and nothing is stored.
+
+  Errors: `:not_found`, `:invalid_argument`, `:conflict` when it did not get through within `transaction_timeout_ms`.
+  """
+  @spec update_module(repository(), module(), (ModuleData.t() -> ModuleData.t())) :: :ok | {:error, Error.t()}
+  defdelegate update_module(repository, module_name, update_fn), to: Records
+
+  @doc "Forgets a module, its source and its stored fields. What its functions did at run time stays. Errors: `:not_found`."
+  @spec delete_module(repository(), module()) :: :ok | {:error, Error.t()}
+  defdelegate delete_module(repository, module_name), to: Records
+
+  # Functions
+
+  @doc "Stores a function's data, in place of what was stored for it before. Its module need not be stored."
+  @spec store_function(repository(), FunctionData.t()) :: :ok | {:error, Error.t()}
+  defdelegate store_function(repository, function_data), to: Records
+
+  @doc """
+  A function with everything known of it: of an imported or stored module, or stored itself.
+
+  `fields: [...]` computes these fields only. Errors: `:not_found`.
+  """
+  @spec get_function(repository(), FunctionData.key(), [{:fields, [atom()]}]) ::
+          {:ok, FunctionData.t()} | {:error, Error.t()}
+  defdelegate get_function(repository, function_key, opts \\ []), to: Records
+
+  @doc """
+  Stores runtime data for a known function: a map or keyword list of runtime fields of `FunctionData`, or an
+  `ExecutionStatistics`. Fields that it does not name keep what they had. Stored values go before observed ones.
+
+  Errors: `:not_found`, `:unknown` for a field that is not one.
+  """
+  @spec update_function_runtime_data(repository(), FunctionData.key(), map() | keyword() | struct()) ::
+          :ok | {:error, Error.t()}
+  defdelegate update_function_runtime_data(repository, function_key, runtime_data), to: Records
+
+  # Nodes
+
+  @doc "The code of a node, exactly as parsed, metadata included. A function of several clauses comes in a `:__block__`."
+  @spec get_ast_node(repository(), ast_node_id()) :: {:ok, Macro.t()} | {:error, Error.t()}
+  defdelegate get_ast_node(repository, ast_node_id), to: Nodes
+
+  @doc "Whether the repository holds the code of a node."
+  @spec ast_node_exists?(repository(), ast_node_id()) :: boolean()
+  defdelegate ast_node_exists?(repository, ast_node_id), to: Nodes, as: :exists?
+
+  @doc "Where a node stands: `%{ast_node_id:, kind:, file:, line:, column:}`."
+  @spec get_node_location(repository(), ast_node_id()) :: {:ok, map()} | {:error, Error.t()}
+  defdelegate get_node_location(repository, ast_node_id), to: Nodes, as: :place
+
+  @doc "The instrumentation points of a module, a function, a clause, or a node. Empty when it is not instrumented."
+  @spec get_instrumentation_points(repository(), ast_node_id()) ::
+          {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
+  defdelegate get_instrumentation_points(repository, ast_node_id), to: Nodes, as: :instrumentation_points
+
+  @doc "Ids of the nodes that a pattern matches: in a later version."
+  @spec find_ast_nodes_by_pattern(repository(), term()) :: {:error, Error.t()}
+  def find_ast_nodes_by_pattern(_repository, _pattern) do
+    Fault.not_implemented(
+      "find_ast_nodes_by_pattern/2",
+      "query/2 over :ast_nodes finds nodes by kind and name"
+    )
+  end
+
+  # Correlation
+
+  @doc "The node that an event came from; see `ElixirScope.ASTRepository.RuntimeCorrelator`."
+  @spec correlate_event(repository(), RuntimeEvent.t() | map()) :: {:ok, ast_node_id()} | {:error, Error.t()}
+  defdelegate correlate_event(repository, event), to: RuntimeCorrelator
+
+  @doc """
+  What happened at a module, function or clause: activations from the event log, oldest first; the newest `limit:` of
+  them (1000). Errors: `:not_found` for a node that the repository does not hold.
+  """
+  @spec get_correlated_events(repository(), ast_node_id(), [{:limit, non_neg_integer()}]) ::
+          {:ok, [RuntimeEvent.t()]} | {:error, Error.t()}
+  defdelegate get_correlated_events(repository, ast_node_id, opts \\ []),
+    to: RuntimeCorrelator,
+    as: :correlated_events
+
+  @doc "Stores what was learnt of a node. Fields left `nil` keep what they had. Errors: `:not_found`."
+  @spec update_runtime_insights(repository(), ast_node_id(), RuntimeInsights.t() | map()) ::
+          :ok | {:error, Error.t()}
+  defdelegate update_runtime_insights(repository, ast_node_id, insights), to: Nodes, as: :update_insights
+
+  @doc "What `update_runtime_insights/3` stored for a node. Errors: `:not_found`."
+  @spec get_runtime_insights(repository(), ast_node_id()) :: {:ok, RuntimeInsights.t()} | {:error, Error.t()}
+  defdelegate get_runtime_insights(repository, ast_node_id), to: Nodes, as: :insights
+
+  @doc """
+  Makes a correlation id stand for a node. The node need not be stored (yet). Storing the id again moves it.
+
+  Errors: `:limit_exceeded` (`max_correlations`).
+  """
+  @spec store_correlation(repository(), correlation_id(), ast_node_id()) :: :ok | {:error, Error.t()}
+  defdelegate store_correlation(repository, correlation_id, ast_node_id), to: Nodes
+
+  @doc "The node of a stored correlation id. Errors: `:not_found`."
+  @spec get_ast_node_by_correlation(repository(), correlation_id()) ::
+          {:ok, ast_node_id()} | {:error, Error.t()}
+  defdelegate get_ast_node_by_correlation(repository, correlation_id), to: Nodes, as: :by_correlation
+
+  @doc "The stored correlation ids of a node, in the order they were stored; empty when there are none."
+  @spec get_correlations_for_ast_node(repository(), ast_node_id()) ::
+          {:ok, [correlation_id()]} | {:error, Error.t()}
+  defdelegate get_correlations_for_ast_node(repository, ast_node_id), to: Nodes, as: :correlations_of
+
+  @doc "All stored correlations, as `[{correlation_id, ast_node_id}]`, sorted."
+  @spec get_all_correlations(repository()) :: {:ok, [{correlation_id(), ast_node_id()}]} | {:error, Error.t()}
+  defdelegate get_all_correlations(repository), to: Nodes, as: :all_correlations
+
+  # Questions
+
+  @doc "Runs a query; see `ElixirScope.ASTRepository.Query`. Errors: `:unknown` names, `:invalid_argument`, `:timeout`."
+  @spec query(repository(), Query.building()) :: {:ok, QueryResult.t()} | {:error, Error.t()}
+  defdelegate query(repository, query), to: Questions
+
+  @doc "Counts and memory of a repository."
+  @spec get_statistics(repository()) :: {:ok, RepositoryStats.t()} | {:error, Error.t()}
+  defdelegate get_statistics(repository), to: Questions, as: :statistics
+
+  @doc "Checks the store: a query within its time, indexes that lead back, limits, losses."
+  @spec health_check(repository()) :: {:ok, HealthStatus.t()} | {:error, Error.t()}
+  defdelegate health_check(repository), to: Health, as: :check
+
+  # Projects
+
+  @doc """
+  Imports the sources of a Mix project, an umbrella, or any directory; or a single file.
+
+  Options:
+
+    * `exclude: [dir]` - names of directories left out, `["deps", "_build", "node_modules", ".git", ".elixir_ls", ...]` by default
+    * `progress: fun` - called in the caller with `%{done: n, total: n, file: path}` after each file
+    * `max_concurrency: n` - files parsed at a time, the number of schedulers by default
+
+  Importing again skips files that are unchanged and drops those that are gone. Errors of single files are in the
+  result.
+  """
+  @spec import_project(repository(), Path.t(), keyword()) :: {:ok, ImportResult.t()} | {:error, Error.t()}
+  defdelegate import_project(repository, project_path, opts \\ []), to: Import
+
+  # Snapshots and files
+
+  @doc "The content of this moment. Records are shared, not copied."
+  @spec create_snapshot(repository()) :: {:ok, Snapshot.t()} | {:error, Error.t()}
+  defdelegate create_snapshot(repository), to: Storage
+
+  @doc """
+  Brings back the source, stored fields, correlations and insights of a snapshot, also of another repository of this VM.
+  What was observed at run time stays: it happened.
+  """
+  @spec restore_snapshot(repository(), Snapshot.t()) :: :ok | {:error, Error.t()}
+  defdelegate restore_snapshot(repository, snapshot), to: Storage
+
+  @doc "Saves everything, runtime data included, into one file. An older file is replaced when the new one is whole."
+  @spec save(repository(), Path.t()) :: :ok | {:error, Error.t()}
+  defdelegate save(repository, path), to: Storage
+
+  @doc """
+  A repository from a file of `save/2`, with `new/1`'s settings. Errors: `:corrupt` with what is wrong, `:file`.
+  """
+  @spec load(Path.t(), keyword()) :: {:ok, Repository.t()} | {:error, Error.t()}
+  defdelegate load(path, opts \\ []), to: Storage
+
+  # Later
+
+  @doc "Context for a language model: in a later version."
+  @spec build_hybrid_context(repository(), term()) :: {:error, Error.t()}
+  def build_hybrid_context(_repository, _request),
+    do: Fault.not_implemented("build_hybrid_context/2", "get_function/2 has both sides of one function")
+
+  @doc "Analysis of performance: in a later version."
+  @spec analyze_performance(repository(), term()) :: {:error, Error.t()}
+  def analyze_performance(_repository, _request),
+    do: Fault.not_implemented("analyze_performance/2", "query/2 orders functions by execution_statistics")
+
+  @doc "Export: in a later version."
+  @spec export_data(repository(), term()) :: {:error, Error.t()}
+  def export_data(_repository, _options),
+    do: Fault.not_implemented("export_data/2", "save/2 writes a file that load/2 reads")
+
+  @doc "Many changes at once: in a later version."
+  @spec bulk_update(repository(), term()) :: {:error, Error.t()}
+  def bulk_update(_repository, _operations),
+    do: Fault.not_implemented("bulk_update/2", "call update_module/3 for each")
+
+  @doc "Optimisation: in a later version."
+  @spec optimize(repository()) :: {:error, Error.t()}
+  def optimize(_repository), do: Fault.not_implemented("optimize/1", "the native store needs none so far")
+
+  @doc "Compaction: in a later version."
+  @spec vacuum(repository()) :: {:error, Error.t()}
+  def vacuum(_repository), do: Fault.not_implemented("vacuum/1", "what is deleted is freed at once")
+end

@@ -1,0 +1,115 @@
+defmodule ElixirScope.ASTRepository.Nodes do
+  @moduledoc false
+  # Nodes by their id: the code, the instrumentation points, what callers and the running program say of them.
+
+  alias ElixirScope.ASTRepository.{Fault, Handle, InstrumentationPoint, RuntimeInsights, Schema}
+  alias ElixirScope.Core
+
+  def get_ast_node(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, ast} <- Core.Repository.node(ref, id) do
+      {:ok, ast}
+    else
+      error -> explain(error, id)
+    end
+  end
+
+  def exists?(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, _place} <- Core.Repository.node_place(ref, id) do
+      true
+    else
+      _ -> false
+    end
+  end
+
+  def place(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, place} <- Core.Repository.node_place(ref, id) do
+      {:ok, place}
+    else
+      error -> explain(error, id)
+    end
+  end
+
+  def instrumentation_points(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, points} <- Core.Repository.node_points(ref, id) do
+      {:ok, Enum.map(points, &struct(InstrumentationPoint, &1))}
+    else
+      error -> explain(error, id)
+    end
+  end
+
+  def update_insights(repository, id, insights) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, fields} <- Schema.insights(insights),
+         :ok <- Core.Repository.put_insight(ref, id, fields) do
+      :ok
+    else
+      error -> explain(error, id)
+    end
+  end
+
+  def insights(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, fields} <- Core.Repository.insight(ref, id) do
+      {:ok, struct(RuntimeInsights, fields)}
+    else
+      {:error, %{reason: :not_found}} ->
+        Fault.not_found(:insights, id, "store some with update_runtime_insights/3")
+
+      error ->
+        error
+    end
+  end
+
+  def store_correlation(repository, id, node) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.correlation_id(id),
+         :ok <- Schema.node_id(node) do
+      Core.Repository.put_correlation(ref, id, node)
+    end
+  end
+
+  def by_correlation(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.correlation_id(id),
+         {:ok, node} <- Core.Repository.correlation(ref, id) do
+      {:ok, node}
+    else
+      {:error, %{reason: :not_found}} ->
+        Fault.not_found(:correlation, id, "store it with store_correlation/3")
+
+      error ->
+        error
+    end
+  end
+
+  def correlations_of(repository, node) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(node) do
+      Core.Repository.correlations_of(ref, node)
+    end
+  end
+
+  def all_correlations(repository) do
+    with {:ok, ref} <- Handle.ref(repository), do: Core.Repository.correlations(ref)
+  end
+
+  defp explain({:error, %{reason: :not_found}}, id) do
+    Fault.not_found(
+      :ast_node,
+      id,
+      "ids look like \"MyApp.Cart.total/2\" or \"MyApp.Cart.total/2#c41f2a:9be02d11.1\"; import the project they come from"
+    )
+  end
+
+  defp explain(error, _id), do: error
+end

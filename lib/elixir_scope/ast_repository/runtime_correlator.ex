@@ -1,0 +1,163 @@
+defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
+  @moduledoc """
+  From an event of the running program to the node of the source it came from.
+
+  Three strategies, tried in this order, as far as the event has what they need:
+
+    * `:correlation_id` - the event has an `:ast_node_id`, a `:point`, or a `:correlation_id` (one that a caller stored, or
+      a native activation that the event log still holds): certain
+    * `:line_based` - it has `:file` and `:line` (and perhaps `:column`): the innermost node that encloses the place
+    * `:pattern_based` - it has `:module` (and perhaps `:function` and `:arity`): the function, or the module
+
+  All answers come from indexes of the native store; no message is sent.
+  """
+
+  alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeEvent, Schema}
+  alias ElixirScope.Core
+  alias ElixirScope.Error
+
+  @strategies [:correlation_id, :line_based, :pattern_based]
+  @events_max 100_000
+  @events_default 1_000
+
+  @type strategy :: :correlation_id | :line_based | :pattern_based
+  @type resolution :: %{ast_node_id: String.t(), strategy: strategy(), confidence: float()}
+
+  @doc "The node of an event; see the module's documentation."
+  @spec correlate_event(term(), RuntimeEvent.t() | map()) :: {:ok, String.t()} | {:error, Error.t()}
+  def correlate_event(repository, event) do
+    with {:ok, resolution} <- resolve(repository, event), do: {:ok, resolution.ast_node_id}
+  end
+
+  @doc """
+  The node of an event, with the strategy that found it and how certain that is: 1.0 for ids, points and exact
+  functions, 0.9 for a line with its column, 0.8 for a line alone, 0.5 for a function of which the arity is not known, 0.3 for a module.
+
+  `strategy:` restricts it to one.
+  """
+  @spec resolve(term(), RuntimeEvent.t() | map(), [{:strategy, strategy()}]) ::
+          {:ok, resolution()} | {:error, Error.t()}
+  def resolve(repository, event, opts \\ [])
+
+  def resolve(repository, event, opts) when is_map(event) do
+    with {:ok, ref} <- Handle.ref(repository),
+         {:ok, strategies} <- strategies(opts) do
+      first(strategies, ref, event, nil)
+    end
+  end
+
+  def resolve(repository, other, _opts) do
+    with {:ok, _ref} <- Handle.ref(repository),
+         do:
+           Fault.invalid(
+             :event,
+             other,
+             "give an ElixirScope.ASTRepository.RuntimeEvent, or a map with some of its fields"
+           )
+  end
+
+  @doc "Whether a correlation id is stored, or names an activation that the event log holds."
+  @spec correlation_exists?(term(), term()) :: boolean()
+  def correlation_exists?(repository, id) do
+    match?({:ok, _}, resolve(repository, %RuntimeEvent{correlation_id: id}, strategy: :correlation_id))
+  end
+
+  @doc "What happened at a node: events of the log, oldest first; the newest `limit` of them (1000)."
+  @spec correlated_events(term(), String.t(), keyword()) :: {:ok, [RuntimeEvent.t()]} | {:error, Error.t()}
+  def correlated_events(repository, node, opts) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(node),
+         {:ok, limit} <- events_limit(opts),
+         {:ok, events} <- Core.Repository.node_events(ref, node, limit) do
+      {:ok, Enum.map(events, &struct(RuntimeEvent, &1))}
+    end
+  end
+
+  # The first strategy that answers; otherwise the last error that says more than "not found".
+  defp first([], _ref, event, nil) do
+    Fault.invalid(
+      :event,
+      event,
+      "it has nothing to go by: a correlation_id or point, a file and a line, or a module (with function and arity)"
+    )
+  end
+
+  defp first([], _ref, _event, error), do: error
+
+  defp first([strategy | rest], ref, event, error) do
+    case try_one(strategy, ref, event) do
+      {:ok, node, confidence} ->
+        {:ok, %{ast_node_id: node, strategy: strategy, confidence: confidence}}
+
+      :no_data ->
+        first(rest, ref, event, error)
+
+      {:error, _} = found ->
+        first(rest, ref, event, error || found)
+    end
+  end
+
+  defp try_one(:correlation_id, _ref, %{ast_node_id: node}) when is_binary(node), do: {:ok, node, 1.0}
+
+  defp try_one(:correlation_id, ref, %{point: point} = event) when is_integer(point) do
+    case Core.Repository.correlate_point(ref, point) do
+      {:ok, node} -> {:ok, node, 1.0}
+      error -> with :no_data <- by_id(ref, event), do: error
+    end
+  end
+
+  defp try_one(:correlation_id, ref, event), do: by_id(ref, event)
+
+  defp try_one(:line_based, ref, %{file: file, line: line} = event)
+       when is_binary(file) and is_integer(line) do
+    column = Map.get(event, :column)
+    column = if is_integer(column), do: column
+
+    with {:ok, node} <- Core.Repository.correlate_line(ref, file, line, column),
+         do: {:ok, node, if(column, do: 0.9, else: 0.8)}
+  end
+
+  defp try_one(:pattern_based, ref, %{module: module} = event) when is_atom(module) and module != nil do
+    function = Map.get(event, :function)
+    function = if is_atom(function), do: function
+    arity = Map.get(event, :arity)
+    arity = if is_integer(arity) and function != nil, do: arity
+
+    with {:ok, node} <- Core.Repository.correlate_function(ref, module, function, arity) do
+      {:ok, node, pattern_confidence(function, arity)}
+    end
+  end
+
+  defp try_one(_strategy, _ref, _event), do: :no_data
+
+  defp by_id(ref, %{correlation_id: id}) when id != nil do
+    with :ok <- Schema.correlation_id(id),
+         {:error, _} = missing <- Core.Repository.correlation(ref, id) do
+      if is_integer(id), do: activation(ref, id), else: missing
+    else
+      {:ok, node} -> {:ok, node, 1.0}
+      error -> error
+    end
+  end
+
+  defp by_id(_ref, _event), do: :no_data
+
+  defp activation(ref, token) do
+    with {:ok, node} <- Core.Repository.correlate_activation(ref, token), do: {:ok, node, 1.0}
+  end
+
+  defp pattern_confidence(nil, _arity), do: 0.3
+  defp pattern_confidence(_function, nil), do: 0.5
+  defp pattern_confidence(_function, _arity), do: 1.0
+
+  defp strategies([]), do: {:ok, @strategies}
+  defp strategies(strategy: strategy) when strategy in @strategies, do: {:ok, [strategy]}
+  defp strategies(strategy: other), do: Fault.unknown(:strategy, other, @strategies)
+
+  defp strategies(other),
+    do: Fault.invalid(:options, other, "the only option is strategy: #{inspect(@strategies)}")
+
+  defp events_limit([]), do: {:ok, @events_default}
+  defp events_limit(limit: limit) when is_integer(limit) and limit in 0..@events_max, do: {:ok, limit}
+  defp events_limit(other), do: Fault.invalid(:options, other, "the only option is limit: 0..#{@events_max}")
+end

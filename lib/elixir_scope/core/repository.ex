@@ -1,0 +1,76 @@
+defmodule ElixirScope.Core.Repository do
+  @moduledoc false
+  # The native store, one function a NIF, with results as `ElixirScope.Core` gives them.
+  # `ref` is the native handle. Whatever is wrong with an argument comes back as an error.
+
+  alias ElixirScope.{Core, Native}
+
+  # lifecycle
+  def new(id, limits), do: Core.call(fn -> Native.repository_new(id, limits) end)
+  def close(ref), do: Core.call(fn -> Native.repository_close(ref) end)
+
+  # modules and functions: `mode` is :replace or :patch, `expected` a version or nil, `ast` is nil or {:ast, quoted}
+  def put_module(ref, name, mode, expected, ast, fields),
+    do: Core.call(fn -> Native.repository_put_module(ref, name, mode, expected, ast, fields) end)
+
+  def put_quoted(ref, quoted, file), do: Core.call(fn -> Native.repository_put_quoted(ref, quoted, file) end)
+  def get_module(ref, name, fields), do: Core.call(fn -> Native.repository_get_module(ref, name, fields) end)
+  def delete_module(ref, name), do: Core.call(fn -> Native.repository_delete_module(ref, name) end)
+
+  def put_function(ref, key, mode, expected, ast, fields),
+    do: Core.call(fn -> Native.repository_put_function(ref, key, mode, expected, ast, fields) end)
+
+  def get_function(ref, key, fields),
+    do: Core.call(fn -> Native.repository_get_function(ref, key, fields) end)
+
+  # nodes
+  def node(ref, id) do
+    Core.call(fn ->
+      case Native.repository_node(ref, id) do
+        :large -> Native.repository_node_large(ref, id)
+        other -> other
+      end
+    end)
+  end
+
+  def node_place(ref, id), do: Core.call(fn -> Native.repository_node_place(ref, id) end)
+  def node_points(ref, id), do: Core.call(fn -> Native.repository_node_points(ref, id) end)
+  def node_events(ref, id, limit), do: Core.call(fn -> Native.repository_node_events(ref, id, limit) end)
+
+  # correlation
+  def put_correlation(ref, id, node), do: Core.call(fn -> Native.correlation_put(ref, id, node) end)
+  def correlation(ref, id), do: Core.call(fn -> Native.correlation_node(ref, id) end)
+  def correlations_of(ref, node), do: Core.call(fn -> Native.correlation_ids(ref, node) end)
+  def correlations(ref), do: Core.call(fn -> Native.correlation_all(ref) end)
+  def correlate_point(ref, point), do: Core.call(fn -> Native.correlate_point(ref, point) end)
+  def correlate_activation(ref, token), do: Core.call(fn -> Native.correlate_activation(ref, token) end)
+
+  def correlate_line(ref, file, line, column),
+    do: Core.call(fn -> Native.correlate_line(ref, file, line, column) end)
+
+  def correlate_function(ref, m, f, a), do: Core.call(fn -> Native.correlate_function(ref, m, f, a) end)
+
+  # insights
+  def put_insight(ref, node, fields), do: Core.call(fn -> Native.insight_put(ref, node, fields) end)
+  def insight(ref, node), do: Core.call(fn -> Native.insight_get(ref, node) end)
+
+  # questions
+  def query(ref, plan, timeout_ms), do: Core.call(fn -> Native.repository_query(ref, plan, timeout_ms) end)
+  def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
+  def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
+
+  # projects: `units` is `[{unit, lines}]`, of parsed files
+  def files(ref, root), do: Core.call(fn -> Native.repository_files(ref, root) end)
+
+  def unchanged?(ref, root, path, text),
+    do: Core.call(fn -> Native.repository_unchanged(ref, root, path, text) end)
+
+  def commit_import(ref, root, units, removed),
+    do: Core.call(fn -> Native.repository_commit_import(ref, root, units, removed) end)
+
+  # snapshots and files
+  def snapshot(ref), do: Core.call(fn -> Native.repository_snapshot(ref) end)
+  def restore(ref, snapshot), do: Core.call(fn -> Native.repository_restore(ref, snapshot) end)
+  def dump(ref), do: Core.call(fn -> Native.repository_dump(ref) end)
+  def load(binary, limits), do: Core.call(fn -> Native.repository_load(binary, limits) end)
+end

@@ -1,0 +1,440 @@
+//! A function as a row, and as what `get_function` gives.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use crate::atoms::{Atom, intern};
+use crate::capture::points::FunctionKey;
+use crate::ingest::CallStats;
+use crate::query::Row;
+use crate::source::{FunctionDef, Unit};
+use crate::store::columns::{Cell, Code, Column, fields};
+use crate::store::locate::{function_id, runtime_key};
+use crate::store::record::{FunctionRecord, ModuleRecord};
+use crate::store::structs::{
+    average_ms, date_time, error_rate, execution_statistics, function_metrics, key_value,
+    last_executed, performance_profile, runtime_insights, us, word,
+};
+use crate::store::view::View;
+use crate::value::Value;
+
+fields! {
+    /// What is computed of a function.
+    FunctionField {
+        Module = "module_name",
+        Name = "function_name",
+        Arity = "arity",
+        Key = "function_key",
+        NodeId = "ast_node_id",
+        Ast = "ast",
+        Location = "source_location",
+        Visibility = "visibility",
+        Signature = "signature",
+        Metrics = "complexity_metrics",
+        Cyclomatic = "cyclomatic_complexity" | "complexity_metrics.cyclomatic_complexity",
+        Credo = "complexity_metrics.credo_cyclomatic",
+        Cognitive = "cognitive_complexity" | "complexity_metrics.cognitive_complexity",
+        Nesting = "nesting_depth" | "complexity_metrics.nesting_depth",
+        Lines = "lines_of_code" | "complexity_metrics.lines_of_code",
+        Points = "instrumentation_points",
+        Statistics = "execution_statistics",
+        Calls = "calls" | "call_frequency" | "execution_frequency" | "execution_statistics.call_frequency",
+        Average = "average_duration" | "execution_statistics.average_duration",
+        ErrorRate = "error_rate" | "execution_statistics.error_rate",
+        Errors = "errors",
+        TotalUs = "execution_statistics.total_us",
+        SelfUs = "execution_statistics.self_us",
+        P95Us = "execution_statistics.p95_us",
+        LastExecuted = "last_executed" | "execution_statistics.last_executed",
+        Profile = "performance_profile",
+        CallsMade = "calls_made",
+        CalledBy = "called_by",
+        Created = "creation_timestamp",
+        Modified = "last_modified",
+        Insights = "runtime_insights",
+        ModuleType = "module_type",
+        Kind = "kind",
+        File = "file" | "source_file",
+        Line = "line",
+        Col = "column",
+        HasRuntime = "has_runtime_data",
+        HasCorrelation = "correlation_exists",
+        HasPerformance = "has_performance_data",
+    }
+}
+
+/// Stored fields that say that it ran.
+const RUNTIME_FIELDS: [&str; 8] = [
+    "execution_statistics",
+    "call_frequency",
+    "average_duration",
+    "memory_usage",
+    "error_rate",
+    "performance_profile",
+    "last_executed",
+    "execution_history",
+];
+
+/// One value under several names: what was stored under one answers for the others.
+const SAME: [(FunctionField, &[&str]); 3] = [
+    (FunctionField::Calls, &["call_frequency"]),
+    (FunctionField::Average, &["average_duration"]),
+    (FunctionField::ErrorRate, &["error_rate"]),
+];
+
+pub struct FunctionRow<'a> {
+    view: &'a View<'a>,
+    pub key: FunctionKey,
+    /// Its code, when its module is stored with code.
+    definition: Option<(Arc<ModuleRecord>, u32)>,
+    stored: Option<Arc<FunctionRecord>>,
+    stats: OnceCell<Option<CallStats>>,
+}
+
+impl<'a> FunctionRow<'a> {
+    /// A function of a stored module: a number of its unit's functions.
+    pub fn of_source(view: &'a View<'a>, record: Arc<ModuleRecord>, function: u32) -> Option<Self> {
+        let (unit, _, module) = record.definition()?;
+        let definition = &unit.functions()[function as usize];
+        let key = FunctionKey {
+            module: module.name,
+            name: definition.name,
+            arity: definition.arity,
+        };
+        // Fields are stored for the module that a name means, not for others of that name.
+        let plain = module.qualifier.is_none() && module.occurrence == 1;
+        let stored = plain
+            .then(|| view.repository.function_record(&key))
+            .flatten();
+        Some(FunctionRow {
+            view,
+            key,
+            definition: Some((record, function)),
+            stored,
+            stats: OnceCell::new(),
+        })
+    }
+
+    /// A function that was stored, without its module.
+    pub fn of_stored(view: &'a View<'a>, stored: Arc<FunctionRecord>) -> Self {
+        FunctionRow {
+            view,
+            key: stored.key,
+            definition: None,
+            stored: Some(stored),
+            stats: OnceCell::new(),
+        }
+    }
+
+    /// A function by its key, from source or stored.
+    pub fn find(view: &'a View<'a>, key: &FunctionKey) -> Option<Self> {
+        let stored = view.repository.function_record(key);
+        let record = view.repository.module(key.module);
+        let number = record.as_ref().and_then(|record| {
+            let (unit, _, _) = record.definition()?;
+            unit.find_function(key.module, key.name, key.arity)
+        });
+        match (record, number, stored) {
+            (Some(record), Some(number), stored) => {
+                let row = FunctionRow::of_source(view, record, number)?;
+                Some(FunctionRow {
+                    stored: stored.or(row.stored),
+                    ..row
+                })
+            }
+            (_, _, Some(stored)) => Some(FunctionRow::of_stored(view, stored)),
+            _ => None,
+        }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.version)
+    }
+
+    /// A field, code included.
+    pub fn cell(&self, column: &Column<FunctionField>) -> Cell {
+        if column.computed != Some(FunctionField::Ast) || !column.inner.is_empty() {
+            return Cell::Value(self.value(column).into_owned());
+        }
+        if let Some(ast) = self.stored.as_ref().and_then(|stored| stored.ast.clone()) {
+            return Cell::Code(Code::Whole(ast));
+        }
+        match &self.definition {
+            Some((record, function)) => {
+                let Some((unit, _, _)) = record.definition() else {
+                    return Cell::Value(Value::nil());
+                };
+                let nodes = unit
+                    .clauses_of_function(*function)
+                    .iter()
+                    .map(|clause| clause.node)
+                    .collect();
+                Cell::Code(Code::Nodes(unit.clone(), nodes))
+            }
+            None => Cell::Value(Value::nil()),
+        }
+    }
+
+    fn stats(&self) -> Option<&CallStats> {
+        let get = || {
+            let key = match self.source() {
+                Some((unit, _)) => runtime_key(unit, self.definition.as_ref()?.1)?,
+                None => self.key,
+            };
+            self.view.stats(&key)
+        };
+        self.stats.get_or_init(get).as_ref()
+    }
+
+    fn source(&self) -> Option<(&Arc<Unit>, &FunctionDef)> {
+        let (record, function) = self.definition.as_ref()?;
+        let (unit, _, _) = record.definition()?;
+        Some((unit, &unit.functions()[*function as usize]))
+    }
+
+    fn node_id(&self) -> String {
+        match &self.definition {
+            Some((record, function)) => match record.definition() {
+                Some((unit, _, _)) => unit.function_id(*function),
+                None => function_id(&self.key),
+            },
+            None => function_id(&self.key),
+        }
+    }
+
+    fn stored(&self, name: Atom) -> Option<&Value> {
+        self.stored.as_ref()?.fields.get(name)
+    }
+
+    fn stored_runtime(&self) -> bool {
+        self.stored.is_some()
+            && RUNTIME_FIELDS
+                .iter()
+                .any(|name| self.stored(intern(name)).is_some())
+    }
+
+    /// For the function itself, or any of its clauses and nodes.
+    fn has_correlation(&self) -> bool {
+        let correlations = &self.view.repository.correlations;
+        !correlations.is_empty() && correlations.has_anchor(&self.node_id())
+    }
+
+    fn compute(&self, field: FunctionField) -> Value {
+        let stats = |read: &dyn Fn(&CallStats) -> Value| self.stats().map_or(Value::nil(), read);
+        let of = |read: &dyn Fn(&Unit, &FunctionDef) -> Value| {
+            self.source()
+                .map_or(Value::nil(), |(unit, function)| read(unit, function))
+        };
+        let number = |n: u32| Value::Int(i64::from(n));
+        let place = |n: u32| if n == 0 { Value::nil() } else { number(n) };
+        match field {
+            FunctionField::Module => Value::Atom(self.key.module),
+            FunctionField::Name => Value::Atom(self.key.name),
+            FunctionField::Arity => number(self.key.arity),
+            FunctionField::Key => key_value(&self.key),
+            FunctionField::NodeId => Value::text(&self.node_id()),
+            // Code is no value: `cell` gives it, and a condition on it sees nothing.
+            FunctionField::Ast => Value::nil(),
+            FunctionField::Location => of(&|unit, function| {
+                let at = function.position;
+                Value::Tuple(vec![
+                    Value::text(unit.file()),
+                    place(at.line),
+                    place(at.column),
+                ])
+            }),
+            FunctionField::Visibility => of(&|_, function| {
+                word(if function.kind.is_public() {
+                    "public"
+                } else {
+                    "private"
+                })
+            }),
+            FunctionField::Signature => of(&|_, function| {
+                Value::record(vec![
+                    (intern("name"), Value::Atom(function.name)),
+                    (intern("arity"), number(function.arity)),
+                    (intern("kind"), word(function.kind.text())),
+                    (intern("defaults"), number(function.defaults)),
+                    (intern("clauses"), number(function.clauses.len() as u32)),
+                ])
+            }),
+            FunctionField::Metrics => of(&|_, function| function_metrics(&function.metrics)),
+            FunctionField::Cyclomatic => {
+                of(&|_, function| number(function.metrics.cyclomatic_complexity))
+            }
+            FunctionField::Credo => of(&|_, function| number(function.metrics.credo_cyclomatic)),
+            FunctionField::Cognitive => {
+                of(&|_, function| number(function.metrics.cognitive_complexity))
+            }
+            FunctionField::Nesting => of(&|_, function| number(function.metrics.nesting_depth)),
+            FunctionField::Lines => of(&|_, function| number(function.metrics.lines_of_code)),
+            FunctionField::Points => self.points(),
+            FunctionField::Statistics => self.statistics(),
+            FunctionField::Calls => match self.stats() {
+                Some(stats) => Value::count(stats.calls),
+                None => Value::Int(0),
+            },
+            FunctionField::Average => stats(&average_ms),
+            FunctionField::ErrorRate => stats(&error_rate),
+            FunctionField::Errors => match self.stats() {
+                Some(stats) => Value::count(stats.errors + stats.aborted),
+                None => Value::Int(0),
+            },
+            FunctionField::TotalUs => stats(&|stats| us(stats.total_ns)),
+            FunctionField::SelfUs => stats(&|stats| us(stats.self_ns)),
+            FunctionField::P95Us => stats(&|stats| stats.p95_ns.map_or(Value::nil(), us)),
+            FunctionField::LastExecuted => stats(&last_executed),
+            FunctionField::Profile => stats(&performance_profile),
+            FunctionField::CallsMade => self.neighbours(true),
+            FunctionField::CalledBy => self.neighbours(false),
+            FunctionField::Created => {
+                self.timestamp(|record| record.created_ns, |record| record.created_ns)
+            }
+            FunctionField::Modified => {
+                self.timestamp(|record| record.updated_ns, |record| record.updated_ns)
+            }
+            FunctionField::Insights => match self.view.repository.insight(&self.node_id()) {
+                Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
+                None => Value::nil(),
+            },
+            FunctionField::ModuleType => match &self.definition {
+                Some((record, _)) => {
+                    let stored = record.fields.get(intern("module_type"));
+                    stored.cloned().unwrap_or_else(|| {
+                        record.definition().map_or(Value::nil(), |(_, _, module)| {
+                            word(module.module_type.text())
+                        })
+                    })
+                }
+                None => Value::nil(),
+            },
+            FunctionField::Kind => of(&|_, function| word(function.kind.text())),
+            FunctionField::File => of(&|unit, _| Value::text(unit.file())),
+            FunctionField::Line => of(&|_, function| place(function.position.line)),
+            FunctionField::Col => of(&|_, function| place(function.position.column)),
+            FunctionField::HasRuntime => {
+                let insight = || self.view.repository.insight(&self.node_id()).is_some();
+                Value::bool(self.ran() || self.stored_runtime() || insight())
+            }
+            FunctionField::HasCorrelation => Value::bool(self.ran() || self.has_correlation()),
+            FunctionField::HasPerformance => {
+                let ended = self.stats().is_some_and(|stats| stats.ended() > 0);
+                Value::bool(ended || self.stored_runtime())
+            }
+        }
+    }
+
+    fn ran(&self) -> bool {
+        self.stats().is_some_and(|stats| stats.calls > 0)
+    }
+
+    /// Observed statistics, with what a caller stored under names of its own.
+    fn statistics(&self) -> Value {
+        let overrides: Vec<(Atom, Value)> = SAME
+            .iter()
+            .flat_map(|(_, names)| names.iter())
+            .chain(["last_executed"].iter())
+            .filter_map(|name| Some((intern(name), self.stored(intern(name))?.clone())))
+            .collect();
+        let base = match self.stats() {
+            Some(stats) => execution_statistics(stats),
+            None if overrides.is_empty() => return Value::nil(),
+            None => nothing_ran(),
+        };
+        let Value::Map(pairs) = base else {
+            return Value::nil();
+        };
+        let replaced = pairs.into_iter().map(|(name, value)| {
+            let own = overrides
+                .iter()
+                .find(|(other, _)| matches!(&name, Value::Atom(atom) if atom == other));
+            match own {
+                Some((_, stored)) => (name, stored.clone()),
+                None => (name, value),
+            }
+        });
+        Value::Map(replaced.collect())
+    }
+
+    fn points(&self) -> Value {
+        let Some((record, function)) = &self.definition else {
+            return Value::nil();
+        };
+        let key = record
+            .definition()
+            .and_then(|(unit, _, _)| runtime_key(unit, *function));
+        match key {
+            Some(key) if self.view.has_points(record) => Value::List(
+                self.view
+                    .point_values(record, |point| point.function == key),
+            ),
+            _ => Value::nil(),
+        }
+    }
+
+    fn neighbours(&self, outgoing: bool) -> Value {
+        if self.stats().is_none() {
+            return Value::nil();
+        }
+        let key = match &self.definition {
+            Some((record, function)) => record
+                .definition()
+                .and_then(|(unit, _, _)| runtime_key(unit, *function))
+                .unwrap_or(self.key),
+            None => self.key,
+        };
+        self.view.neighbour_values(&key, outgoing)
+    }
+
+    fn timestamp(
+        &self,
+        of_module: impl Fn(&ModuleRecord) -> u64,
+        of_function: impl Fn(&FunctionRecord) -> u64,
+    ) -> Value {
+        match (&self.definition, &self.stored) {
+            (Some((record, _)), _) => date_time(of_module(record)),
+            (None, Some(stored)) => date_time(of_function(stored)),
+            (None, None) => Value::nil(),
+        }
+    }
+}
+
+/// Statistics with nothing in them, for a caller's figures to go into.
+fn nothing_ran() -> Value {
+    match execution_statistics(&CallStats::default()) {
+        Value::Map(pairs) => Value::Map(
+            pairs
+                .into_iter()
+                .enumerate()
+                // The first is the name of the struct.
+                .map(|(at, (name, value))| (name, if at == 0 { value } else { Value::nil() }))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+impl Row for FunctionRow<'_> {
+    type Column = Column<FunctionField>;
+
+    fn value(&self, column: &Self::Column) -> Cow<'_, Value> {
+        let mut stored = self.stored(column.name);
+        // `execution_statistics.call_frequency` and `call_frequency` are one figure, stored under either name.
+        if stored.is_none()
+            && self.stored.is_some()
+            && let Some(field) = column.computed.filter(|_| column.direct)
+            && let Some((_, names)) = SAME.iter().find(|(same, _)| *same == field)
+        {
+            stored = names.iter().find_map(|name| self.stored(intern(name)));
+            let statistics = self.stored(intern("execution_statistics"));
+            let nested = statistics.and_then(|all| all.get(intern(names[0])));
+            if let Some(value) = stored.or(nested).filter(|value| !value.is_nil()) {
+                return Cow::Borrowed(value);
+            }
+            stored = None;
+        }
+        column.read(stored, |field| self.compute(field))
+    }
+}

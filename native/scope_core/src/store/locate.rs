@@ -1,0 +1,287 @@
+//! From ids, places and points to nodes.
+
+use std::sync::Arc;
+
+use crate::ast::NodeIx;
+use crate::atoms::{self, Atom};
+use crate::capture::points::{FunctionKey, PointInfo};
+use crate::error::{Error, Result};
+use crate::source::{Found, NodeId, Unit, module_text};
+use crate::store::repository::Repository;
+
+/// A node, or what is more than one: a function of several clauses, a file.
+#[derive(Clone, Debug)]
+pub struct Located {
+    pub unit: Arc<Unit>,
+    pub found: Found,
+}
+
+impl Located {
+    /// The nodes it is made of, never none.
+    pub fn nodes(&self) -> Vec<NodeIx> {
+        match self.found {
+            Found::File => vec![self.unit.ast().root()],
+            Found::Module(module) => vec![self.unit.modules()[module as usize].node],
+            Found::Function(function) => self
+                .unit
+                .clauses_of_function(function)
+                .iter()
+                .map(|clause| clause.node)
+                .collect(),
+            Found::Clause(clause) => vec![self.unit.clauses()[clause as usize].node],
+            Found::Node(ix) => vec![ix],
+        }
+    }
+
+    pub fn function(&self) -> Option<u32> {
+        match self.found {
+            Found::Function(function) => Some(function),
+            Found::Clause(clause) => Some(self.unit.clauses()[clause as usize].function),
+            Found::Node(ix) => self
+                .unit
+                .clause_of(ix)
+                .map(|clause| self.unit.clauses()[clause as usize].function),
+            _ => None,
+        }
+    }
+
+    pub fn clause(&self) -> Option<u32> {
+        match self.found {
+            Found::Clause(clause) => Some(clause),
+            Found::Node(ix) => self.unit.clause_of(ix),
+            _ => None,
+        }
+    }
+
+    pub fn module(&self) -> Option<u32> {
+        match self.found {
+            Found::File => None,
+            Found::Module(module) => Some(module),
+            Found::Function(function) => Some(self.unit.functions()[function as usize].module),
+            Found::Clause(clause) => {
+                let function = self.unit.clauses()[clause as usize].function;
+                Some(self.unit.functions()[function as usize].module)
+            }
+            Found::Node(ix) => self.unit.module_of(ix),
+        }
+    }
+}
+
+/// The functions as the runtime calls them: a macro is compiled to another name.
+pub fn runtime_key(unit: &Unit, function: u32) -> Option<FunctionKey> {
+    let definition = &unit.functions()[function as usize];
+    let module = &unit.modules()[definition.module as usize];
+    if definition.dynamic || module.dynamic {
+        return None;
+    }
+    let (name, arity) = match definition.kind.is_macro() {
+        // A name that was never interned never ran.
+        true => (
+            atoms::existing(&format!("MACRO-{}", definition.name))?,
+            definition.arity + 1,
+        ),
+        false => (definition.name, definition.arity),
+    };
+    Some(FunctionKey {
+        module: module.name,
+        name,
+        arity,
+    })
+}
+
+impl Repository {
+    /// What an id names.
+    ///
+    /// Errors: `Invalid` for what is no id, `NotFound` for what is not stored.
+    pub fn locate(&self, id: &str) -> Result<Located> {
+        let id = NodeId::parse(id)?;
+        let not_found = Error::NotFound { what: "node" };
+        let unit = match id.module() {
+            Some(module) => {
+                let record = self.module_by_id(module).ok_or(not_found.clone())?;
+                record.source.as_ref().map(|source| source.unit.clone())
+            }
+            None => self.file_of_anchor(id.anchor()),
+        };
+        let unit = unit.ok_or(not_found.clone())?;
+        let found = unit.resolve(&id).ok_or(not_found)?;
+        Ok(Located { unit, found })
+    }
+
+    /// Whether an id names something here: a node, or a function or module that was stored without code.
+    pub fn holds(&self, id: &str) -> bool {
+        self.locate(id).is_ok()
+            || self.modules.contains_key(id)
+            || self
+                .functions
+                .iter()
+                .any(|entry| function_id(entry.key()) == id)
+    }
+
+    /// The id of a module, a function (`arity` given), or the only function of a name.
+    pub fn node_of_function(
+        &self,
+        module: Atom,
+        name: Option<Atom>,
+        arity: Option<u32>,
+    ) -> Result<String> {
+        let not_found = || Error::NotFound { what: "node" };
+        let record = self.module(module);
+        let Some(name) = name else {
+            return record
+                .map(|record| record.id.to_string())
+                .ok_or_else(not_found);
+        };
+        let definition = record.as_ref().and_then(|record| record.definition());
+        if let Some((unit, number, module_def)) = definition {
+            let function = match arity {
+                Some(arity) => unit.find_function(module, name, arity),
+                None => {
+                    let mut named = module_def
+                        .functions
+                        .clone()
+                        .filter(|function| unit.functions()[*function as usize].name == name);
+                    // The first one: which of several arities it was, nobody knows.
+                    named.next()
+                }
+            };
+            debug_assert!((number as usize) < unit.modules().len());
+            if let Some(function) = function {
+                return Ok(unit.function_id(function));
+            }
+        }
+        let stored = arity.map(|arity| FunctionKey {
+            module,
+            name,
+            arity,
+        });
+        match stored.filter(|key| self.functions.contains_key(key)) {
+            Some(key) => Ok(function_id(&key)),
+            None => Err(not_found()),
+        }
+    }
+
+    /// The id of the clause, call or `try` of a point, as far as the source is known; its function otherwise.
+    pub fn node_of_point(&self, literal: u64, point: &PointInfo) -> Result<Arc<str>> {
+        let record = self
+            .module(point.function.module)
+            .ok_or(Error::NotFound { what: "node" })?;
+        if let Some(cached) = self.point_nodes.get(&literal)
+            && cached.0 == record.version
+        {
+            return Ok(cached.1.clone());
+        }
+        let id: Arc<str> = match record.definition() {
+            Some((unit, _, _)) => {
+                let FunctionKey {
+                    module,
+                    name,
+                    arity,
+                } = point.function;
+                let clause = unit.clause_at_line(
+                    (module, name, arity),
+                    point.line,
+                    point.column,
+                    Some(point.clause),
+                );
+                // What a macro of another module put there (`__using__`, a callback) has no clause of its own here.
+                match clause {
+                    Some(clause) => Arc::from(unit.clause_id(clause)),
+                    None => Arc::from(&*self.generated_at(unit, &record.id, point.line)),
+                }
+            }
+            None => Arc::from(&*function_id(&point.function)),
+        };
+        self.point_nodes
+            .insert(literal, (record.version, id.clone()));
+        Ok(id)
+    }
+
+    /// Generated code belongs to what generated it: the innermost node at its line, or else the module.
+    fn generated_at(&self, unit: &Arc<Unit>, module: &Arc<str>, line: u32) -> String {
+        if line == 0 {
+            return module.to_string();
+        }
+        let ix = unit.innermost_at(line, None);
+        match unit.module_of(ix) {
+            Some(_) => unit.node_id(ix),
+            None => module.to_string(),
+        }
+    }
+
+    /// The innermost node around a place. `file` is relative to its project, absolute, or the end of a path.
+    pub fn node_at(&self, file: &str, line: u32, column: Option<u32>) -> Result<String> {
+        let not_found = || Error::NotFound { what: "node" };
+        // What was stored by hand is newer than what was imported.
+        for record in self.modules().iter().filter(|record| !record.imported) {
+            if let Some((unit, _, module)) = record.definition()
+                && same_file(unit.file(), file)
+                && module.position.line <= line
+                && line <= module.end_line
+            {
+                return Ok(unit.node_id(unit.innermost_at(line, column)));
+            }
+        }
+        let unit = self.unit_of_file(file).ok_or_else(not_found)?;
+        Ok(unit.node_id(unit.innermost_at(line, column)))
+    }
+
+    /// The unit of an imported file. A path that several files end with names none of them.
+    pub fn unit_of_file(&self, file: &str) -> Option<Arc<Unit>> {
+        if let Some(found) = self.files.get(file) {
+            return Some(found.unit.clone());
+        }
+        let mut ending: Option<Arc<Unit>> = None;
+        let mut several = false;
+        for entry in self.files.iter() {
+            if entry.path() == file {
+                return Some(entry.unit.clone());
+            }
+            if same_file(entry.path(), file) {
+                several |= ending.is_some();
+                ending = Some(entry.unit.clone());
+            }
+        }
+        ending.filter(|_| !several)
+    }
+
+    fn file_of_anchor(&self, anchor: &str) -> Option<Arc<Unit>> {
+        let path = anchor
+            .replace("%3A", ":")
+            .replace("%23", "#")
+            .replace("%25", "%");
+        let mut found = self.files.iter().filter(|entry| entry.path() == path);
+        if let Some(entry) = found.next() {
+            return Some(entry.unit.clone());
+        }
+        let all = self.modules();
+        let mut loose = all
+            .iter()
+            .filter(|record| !record.imported)
+            .filter_map(|record| record.source.as_ref());
+        loose
+            .find(|source| source.unit.file() == path)
+            .map(|source| source.unit.clone())
+    }
+}
+
+/// One is the other, or its end.
+fn same_file(a: &str, b: &str) -> bool {
+    let ends = |long: &str, short: &str| {
+        !short.is_empty()
+            && long
+                .strip_suffix(short)
+                .is_some_and(|rest| rest.ends_with('/'))
+    };
+    a == b || ends(a, b) || ends(b, a)
+}
+
+/// The id of a function that has no source here.
+pub fn function_id(key: &FunctionKey) -> String {
+    format!(
+        "{}.{}/{}",
+        module_text(key.module),
+        crate::source::function_text(key.name),
+        key.arity
+    )
+}

@@ -1,0 +1,225 @@
+//! What a reader sees of the store: the records, what was observed, and the points of this VM.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use crate::atoms::Atom;
+use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
+use crate::ingest::{CallStats, Edge};
+use crate::store::record::ModuleRecord;
+use crate::store::repository::Repository;
+use crate::store::structs::{key_value, structure, word};
+use crate::value::Value;
+
+/// The points of a module, with whether each may report.
+pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
+
+/// One reading. What is looked up for every row is fetched once.
+pub struct View<'a> {
+    pub repository: &'a Repository,
+    points: PointsOf<'a>,
+    stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
+    edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
+    /// Whole scans want everything at once; a single record asks for what it needs.
+    bulk: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn of_one(repository: &'a Repository, points: PointsOf<'a>) -> Self {
+        View {
+            repository,
+            points,
+            stats: OnceCell::new(),
+            edges: OnceCell::new(),
+            bulk: false,
+        }
+    }
+
+    pub fn of_many(repository: &'a Repository, points: PointsOf<'a>) -> Self {
+        View {
+            bulk: true,
+            ..View::of_one(repository, points)
+        }
+    }
+
+    pub fn stats(&self, key: &FunctionKey) -> Option<CallStats> {
+        if !self.bulk {
+            return self.repository.runtime().function_stats(key);
+        }
+        let all = self
+            .stats
+            .get_or_init(|| self.repository.runtime().functions().into_iter().collect());
+        all.get(key).copied()
+    }
+
+    /// Activations whose end was lost: figures are lower bounds when there are any.
+    pub fn lost(&self) -> u64 {
+        self.repository
+            .runtime()
+            .functions()
+            .iter()
+            .map(|(_, stats)| stats.lost)
+            .sum()
+    }
+
+    fn edges(&self, key: &FunctionKey) -> Vec<Edge> {
+        let runtime = self.repository.runtime();
+        if !self.bulk {
+            let mut found = runtime.callees(key);
+            found.extend(
+                runtime
+                    .callers(key)
+                    .into_iter()
+                    .filter(|edge| edge.caller != edge.callee),
+            );
+            return found;
+        }
+        let all = self.edges.get_or_init(|| {
+            let mut all: AHashMap<FunctionKey, Vec<Edge>> = AHashMap::new();
+            for edge in runtime.edges() {
+                all.entry(edge.caller).or_default().push(edge);
+                if edge.caller != edge.callee {
+                    all.entry(edge.callee).or_default().push(edge);
+                }
+            }
+            all
+        });
+        all.get(key).cloned().unwrap_or_default()
+    }
+
+    /// `[%{function: key, count: n}]` of the other ends of a function's edges, most frequent first.
+    pub fn neighbours(&self, key: &FunctionKey, outgoing: bool) -> Vec<(FunctionKey, u64)> {
+        let mut counts: AHashMap<FunctionKey, u64> = AHashMap::new();
+        for edge in self.edges(key) {
+            let (own, other) = if outgoing {
+                (edge.caller, edge.callee)
+            } else {
+                (edge.callee, edge.caller)
+            };
+            if own == *key {
+                *counts.entry(other).or_default() += edge.count;
+            }
+        }
+        let mut all: Vec<_> = counts.into_iter().collect();
+        all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all
+    }
+
+    pub fn neighbour_values(&self, key: &FunctionKey, outgoing: bool) -> Value {
+        let entry = |(other, count): &(FunctionKey, u64)| {
+            Value::record(vec![
+                (crate::atoms::intern("function"), key_value(other)),
+                (crate::atoms::intern("count"), Value::count(*count)),
+            ])
+        };
+        Value::List(self.neighbours(key, outgoing).iter().map(entry).collect())
+    }
+
+    /// `[%InstrumentationPoint{}]` of a module's points that `wanted` takes, in their order; `nil` when the module has none.
+    pub fn point_values(
+        &self,
+        record: &Arc<ModuleRecord>,
+        wanted: impl Fn(&PointInfo) -> bool,
+    ) -> Vec<Value> {
+        let all = (self.points)(record.name);
+        let wanted = all.into_iter().filter(|(point, _)| wanted(point));
+        wanted
+            .map(|(point, on)| self.point_value(record, &point, on))
+            .collect()
+    }
+
+    pub fn has_points(&self, record: &ModuleRecord) -> bool {
+        !(self.points)(record.name).is_empty()
+    }
+
+    fn point_value(&self, record: &Arc<ModuleRecord>, point: &PointInfo, on: bool) -> Value {
+        let int = |n: u32| Value::Int(i64::from(n));
+        let literal = point.literal();
+        let node = self.repository.node_of_point(literal, point);
+        let file = record
+            .source
+            .as_ref()
+            .map(|source| Value::text(source.unit.file()));
+        let calls = match point.kind {
+            PointKind::Clause => {
+                let clauses = self.repository.runtime().clause_stats(&point.function);
+                let own = |point_of: &PointInfo| {
+                    point_of.build == point.build && point_of.index == point.index
+                };
+                let found = clauses.iter().find(|clause| own(&clause.point));
+                Value::count(found.map_or(0, |clause| clause.stats.calls))
+            }
+            _ => Value::nil(),
+        };
+        let (kind, target) = match point.kind {
+            PointKind::Clause => ("function_entry", Value::nil()),
+            PointKind::Try => ("try", Value::nil()),
+            PointKind::Tail(target) => ("tail_call", target_value(&target)),
+        };
+        let metadata = [
+            ("module", Value::Atom(point.function.module)),
+            ("function", Value::Atom(point.function.name)),
+            ("arity", int(point.function.arity)),
+            ("clause", int(point.clause)),
+            ("build", Value::count(point.build)),
+            ("target", target),
+        ];
+        let metadata = metadata
+            .into_iter()
+            .map(|(name, value)| (crate::atoms::intern(name), value));
+        let mut fields = vec![
+            ("point_id", Value::text(&literal.to_string())),
+            (
+                "ast_node_id",
+                node.map_or(Value::nil(), |id| Value::text(&id)),
+            ),
+            (
+                "source_location",
+                Value::Tuple(vec![
+                    file.unwrap_or_else(Value::nil),
+                    int(point.line),
+                    point.column.map_or(Value::nil(), int),
+                ]),
+            ),
+            ("instrumentation_type", word(kind)),
+            ("correlation_strategy", word("correlation_id")),
+            ("correlation_metadata", Value::record(metadata.collect())),
+            ("enabled", Value::bool(on)),
+            ("execution_frequency", calls.clone()),
+            ("trigger_count", calls),
+        ];
+        fields.extend(LATER_POINT_FIELDS.iter().map(|name| (*name, Value::nil())));
+        structure("ElixirScope.ASTRepository.InstrumentationPoint", fields)
+    }
+}
+
+/// Of `InstrumentationPoint`, what nothing fills yet.
+const LATER_POINT_FIELDS: [&str; 13] = [
+    "capture_config",
+    "sampling_rate",
+    "conditions",
+    "custom_logic",
+    "runtime_mapping",
+    "overhead_estimate",
+    "impact_assessment",
+    "priority",
+    "tags",
+    "description",
+    "created_at",
+    "last_triggered",
+    "average_duration",
+];
+
+fn target_value(target: &TailTarget) -> Value {
+    match target {
+        TailTarget::Unknown => Value::nil(),
+        TailTarget::AnyModule { name, arity } => Value::Tuple(vec![
+            Value::nil(),
+            Value::Atom(*name),
+            Value::Int(i64::from(*arity)),
+        ]),
+        TailTarget::Function(key) => key_value(key),
+    }
+}

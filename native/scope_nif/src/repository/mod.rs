@@ -1,0 +1,57 @@
+//! `repository_*`, `correlation_*`, `insight_*`: the store behind the public API.
+//!
+//! No argument can make these fail other than with an error: everything comes as a `Term` and is looked at.
+
+mod args;
+mod cells;
+mod correlate;
+mod hot;
+mod nodes;
+mod projects;
+mod queries;
+mod records;
+mod stored;
+
+use std::sync::Arc;
+
+use rustler::{Resource, ResourceArc, Term};
+use scope_core::atoms::Atom;
+use scope_core::capture::points::PointInfo;
+use scope_core::error::{Error, Result};
+use scope_core::store::{Repository, Snapshot};
+
+use crate::capture::existing;
+
+/// A repository, held by whoever has its handle.
+pub struct RepositoryHandle(pub Arc<Repository>);
+
+#[rustler::resource_impl]
+impl Resource for RepositoryHandle {}
+
+pub struct SnapshotHandle(pub Snapshot);
+
+#[rustler::resource_impl]
+impl Resource for SnapshotHandle {}
+
+/// The repository behind a handle. Errors: `Invalid` for anything else, `NotFound` once it was stopped.
+pub fn repository_of(handle: Term<'_>) -> Result<Arc<Repository>> {
+    let handle = handle
+        .decode::<ResourceArc<RepositoryHandle>>()
+        .map_err(|_| Error::Invalid {
+            what: "repository",
+            detail: "it is no handle of this library".into(),
+        })?;
+    handle.0.open()?;
+    Ok(handle.0.clone())
+}
+
+/// The points of a module in this VM.
+fn points_of(module: Atom) -> Vec<(PointInfo, bool)> {
+    existing().map_or_else(Vec::new, |capture| capture.points.of_module(module))
+}
+
+/// What a point's literal stands for in this VM.
+fn point_info(literal: u64) -> Option<PointInfo> {
+    let points = &existing()?.points;
+    points.info(points.resolve(literal)?)
+}

@@ -1,0 +1,295 @@
+//! Nodes: their code, their place, their points, what happened there.
+
+use rustler::{Encoder, Env, Term};
+use scope_core::atoms::intern;
+use scope_core::capture::points::{PointInfo, PointKind};
+use scope_core::error::{Error, Result};
+use scope_core::ingest::{Event, EventFilter, EventKind};
+use scope_core::source::{Found, Position};
+use scope_core::store::{
+    Located, Repository, View, function_id, kind_word, runtime_key, structure, word,
+};
+use scope_core::value::Value;
+
+use super::args;
+use super::cells;
+use super::{points_of, repository_of};
+use crate::error::{reply, reply_ok};
+use crate::terms::value_to_term;
+
+/// The code of a node that is too large to be built on a normal scheduler.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn repository_node_large<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let node = || {
+        let located = repository_of(handle)?.locate(args::text(id, "ast_node_id")?)?;
+        cells::nodes(env, &located.unit, &located.nodes())
+    };
+    reply(env, node())
+}
+
+/// `%{ast_node_id:, kind:, file:, line:, column:}`.
+#[rustler::nif]
+fn repository_node_place<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let place = || {
+        let repository = repository_of(handle)?;
+        let id = args::text(id, "ast_node_id")?;
+        let value = match repository.locate(id) {
+            Ok(located) => place_of(id, &located),
+            Err(error) => return Err(error),
+        };
+        value_to_term(env, &value)
+    };
+    reply(env, place())
+}
+
+fn place_of(id: &str, located: &Located) -> Value {
+    let unit = &located.unit;
+    let (kind, at) = match located.found {
+        Found::File => (word("file"), Position { line: 1, column: 1 }),
+        Found::Module(module) => (word("module"), unit.modules()[module as usize].position),
+        Found::Function(function) => (
+            word("function"),
+            unit.functions()[function as usize].position,
+        ),
+        Found::Clause(clause) => (word("clause"), unit.clauses()[clause as usize].position),
+        Found::Node(ix) => {
+            let (line, column) = unit.ast().position(ix);
+            let at = Position {
+                line: line.unwrap_or(0),
+                column: column.unwrap_or(0),
+            };
+            (kind_word(unit.ast().kind(ix)), at)
+        }
+    };
+    let number = |n: u32| {
+        if n == 0 {
+            Value::nil()
+        } else {
+            Value::Int(i64::from(n))
+        }
+    };
+    Value::record(vec![
+        (intern("ast_node_id"), Value::text(id)),
+        (intern("kind"), kind),
+        (intern("file"), Value::text(unit.file())),
+        (intern("line"), number(at.line)),
+        (intern("column"), number(at.column)),
+    ])
+}
+
+/// The points of a module, a function, a clause or a node, as maps of `InstrumentationPoint`'s fields.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn repository_node_points<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let points = || {
+        let repository = repository_of(handle)?;
+        let located = repository.locate(args::text(id, "ast_node_id")?)?;
+        let view = View::of_one(&repository, &points_of);
+        let Some(module) = located.module() else {
+            return value_to_term(env, &Value::List(Vec::new()));
+        };
+        let Some(record) = repository.module_by_id(&located.unit.module_id(module)) else {
+            return Err(Error::NotFound { what: "node" });
+        };
+        let wanted = |point: &PointInfo| is_at(&located, point);
+        value_to_term(env, &Value::List(view.point_values(&record, wanted)))
+    };
+    reply(env, points())
+}
+
+/// Whether a point is in what was located.
+fn is_at(located: &Located, point: &PointInfo) -> bool {
+    let unit = &located.unit;
+    let Some(function) = located.function() else {
+        return true;
+    };
+    if runtime_key(unit, function) != Some(point.function) {
+        return false;
+    }
+    let Some(clause) = located.clause() else {
+        return true;
+    };
+    let ordinal = Some(point.clause);
+    // A call or `try` is in the clause that its ordinal says, wherever its line is.
+    let own = match point.kind {
+        PointKind::Clause => unit.clause_at(function, point.line, point.column, ordinal),
+        _ => {
+            let mut runs = unit.functions()[function as usize]
+                .clauses
+                .clone()
+                .filter(|clause| !unit.clauses()[*clause as usize].bodiless);
+            runs.nth(point.clause as usize)
+        }
+    };
+    own == Some(clause)
+}
+
+/// The newest activations of a node, oldest first, as `RuntimeEvent`s.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn repository_node_events<'a>(
+    env: Env<'a>,
+    handle: Term<'a>,
+    id: Term<'a>,
+    limit: Term<'a>,
+) -> Term<'a> {
+    let events = || {
+        let repository = repository_of(handle)?;
+        let id = args::text(id, "ast_node_id")?;
+        let limit = args::count(limit, "limit")? as usize;
+        let begun = EventFilter {
+            functions: Some(functions_of(&repository, id)?),
+            kinds: Some(vec![EventKind::Enter]),
+            newest_first: true,
+            ..EventFilter::default()
+        };
+        let located = repository.locate(id).ok();
+        let clause = located
+            .as_ref()
+            .and_then(|located| Some((located, located.clause()?)));
+        // Other clauses of the function fall away below, so more are read than are asked for.
+        let read = if clause.is_some() {
+            limit.saturating_mul(8).max(limit)
+        } else {
+            limit
+        };
+        let found = repository.runtime().events(&begun, read);
+        let own = found
+            .into_iter()
+            .filter(|event| clause.is_none_or(|(located, _)| is_at(located, &event.point)));
+        let mut newest: Vec<Event> = own.take(limit).collect();
+        newest.reverse();
+        newest
+            .iter()
+            .map(|event| encode_event(env, &repository, event))
+            .collect::<Result<Vec<_>>>()
+    };
+    reply(env, events())
+}
+
+/// The functions that ran at a node.
+fn functions_of(
+    repository: &Repository,
+    id: &str,
+) -> Result<Vec<scope_core::capture::points::FunctionKey>> {
+    let located = match repository.locate(id) {
+        Ok(located) => located,
+        // A function may be known without its code.
+        Err(error) => {
+            let stored = repository.stored_functions();
+            let own = stored.iter().find(|record| function_id(&record.key) == id);
+            return own.map(|record| vec![record.key]).ok_or(error);
+        }
+    };
+    let unit = &located.unit;
+    if let Some(function) = located.function() {
+        return Ok(runtime_key(unit, function).into_iter().collect());
+    }
+    let Some(module) = located.module() else {
+        return Ok((0..unit.functions().len() as u32)
+            .filter_map(|one| runtime_key(unit, one))
+            .collect());
+    };
+    let functions = unit.modules()[module as usize].functions.clone();
+    Ok(functions
+        .filter_map(|function| runtime_key(unit, function))
+        .collect())
+}
+
+/// An activation: its beginning, with its end if the log has it.
+fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Result<Term<'a>> {
+    let ended = repository
+        .runtime()
+        .activation(began.token)
+        .and_then(|activation| activation.ended);
+    let result = match ended.map(|event| event.kind) {
+        Some(EventKind::Return) => word("return"),
+        Some(EventKind::Tail) => word("tail"),
+        Some(EventKind::Error) => word("error"),
+        Some(EventKind::Aborted) => word("aborted"),
+        _ => Value::nil(),
+    };
+    let reason = ended.and_then(|event| event.reason);
+    let metadata = match reason {
+        Some(reason) => Value::record(vec![(intern("reason"), Value::Atom(reason))]),
+        None => Value::record(Vec::new()),
+    };
+    let point = &began.point;
+    let literal = point.literal();
+    let node = repository.node_of_point(literal, point);
+    let unit = repository.definition(point.function.module);
+    let event = structure(
+        "ElixirScope.ASTRepository.RuntimeEvent",
+        vec![
+            ("event_id", Value::count(began.event_id)),
+            ("event_type", word("call")),
+            ("timestamp", Value::count(began.at_ns)),
+            (
+                "duration_ns",
+                ended
+                    .and_then(|event| event.duration_ns)
+                    .map_or(Value::nil(), Value::count),
+            ),
+            ("result", result),
+            ("correlation_id", Value::count(began.token)),
+            ("point", Value::count(literal)),
+            ("build", Value::count(point.build)),
+            ("module", Value::Atom(point.function.module)),
+            ("function", Value::Atom(point.function.name)),
+            ("arity", Value::Int(i64::from(point.function.arity))),
+            (
+                "file",
+                unit.map_or(Value::nil(), |(unit, _)| Value::text(unit.file())),
+            ),
+            (
+                "line",
+                if point.line == 0 {
+                    Value::nil()
+                } else {
+                    Value::Int(i64::from(point.line))
+                },
+            ),
+            (
+                "column",
+                point
+                    .column
+                    .map_or(Value::nil(), |column| Value::Int(i64::from(column))),
+            ),
+            (
+                "ast_node_id",
+                node.map_or(Value::nil(), |id| Value::text(&id)),
+            ),
+            ("metadata", metadata),
+        ],
+    );
+    let event = value_to_term(env, &event)?;
+    let pid = match began.process_is_local {
+        true => crate::capture::word_pid(began.process).encode(env),
+        false => rustler::types::atom::nil().encode(env),
+    };
+    event
+        .map_put(crate::atoms::pid(), pid)
+        .map_err(|_| args::invalid("event", "it cannot be built"))
+}
+
+// Insights
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn insight_put<'a>(env: Env<'a>, handle: Term<'a>, node: Term<'a>, fields: Term<'a>) -> Term<'a> {
+    let put = || {
+        let repository = repository_of(handle)?;
+        repository.put_insight(args::text(node, "ast_node_id")?, args::fields(fields)?)
+    };
+    reply_ok(env, put())
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn insight_get<'a>(env: Env<'a>, handle: Term<'a>, node: Term<'a>) -> Term<'a> {
+    let get = || {
+        let repository = repository_of(handle)?;
+        let node = args::text(node, "ast_node_id")?;
+        let fields = repository
+            .insight(node)
+            .ok_or(Error::NotFound { what: "insights" })?;
+        value_to_term(env, &Value::record(fields.iter().cloned().collect()))
+    };
+    reply(env, get())
+}
