@@ -148,23 +148,7 @@ defmodule ElixirScope.Capture do
   def stats, do: Core.Capture.accounts()
 
   defp handle(ref) when is_reference(ref), do: {:ok, ref}
-  defp handle(%{ref: ref}) when is_reference(ref), do: {:ok, ref}
-
-  defp handle(pid) when is_pid(pid) do
-    case ElixirScope.ASTRepository.Registry.ref(pid) do
-      {:ok, ref} -> {:ok, ref}
-      _ -> no_repository(pid)
-    end
-  end
-
-  defp handle(other), do: no_repository(other)
-
-  defp no_repository(term) do
-    invalid(
-      "#{inspect(term, limit: 5)} is no repository",
-      "give what ElixirScope.ASTRepository.new/1 or start_link/1 gave"
-    )
-  end
+  defp handle(repository), do: ElixirScope.ASTRepository.Handle.ref(repository)
 
   defp timeout do
     {:error,
