@@ -114,6 +114,9 @@ defmodule ElixirScope.Instrumentation do
     with {:ok, binary} <- Assemble.compile(beam, forms, carried) do
       {:ok, %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
     end
+  rescue
+    # forms that are no code
+    error -> {:error, Assemble.failed(beam.module, error)}
   catch
     {:too_many_points, module} ->
       {:error,

@@ -68,7 +68,8 @@ defmodule ElixirScope.Instrumentation.Assemble do
 
   defp note(chunk, _build), do: chunk
 
-  defp failed(module, result) do
+  @doc "The error for code that does not compile."
+  def failed(module, result) do
     %Error{
       reason: :compilation_failed,
       message: "the instrumented code of #{inspect(module)} does not compile",

@@ -40,7 +40,7 @@ defmodule ElixirScope.Instrumentation.Beam do
   def read(beam) when is_binary(beam) do
     with {:ok, module, chunks} <- chunks(beam),
          {:ok, backend, data} <- debug_info(module, chunks) do
-      translate(backend, data, %__MODULE__{
+      translated(backend, data, %__MODULE__{
         module: module,
         chunks: chunks,
         digest: digest(beam, chunks),
@@ -133,6 +133,16 @@ defmodule ElixirScope.Instrumentation.Beam do
     ArgumentError -> :unreadable
   end
 
+  # Debug information of another release, of a language that is not installed, or damaged: all the same to us.
+  defp translated(backend, data, beam) do
+    translate(backend, data, beam)
+  rescue
+    error ->
+      known = no_debug_info(beam.module)
+      message = "the debug information of #{inspect(beam.module)} cannot be read here"
+      {:error, %{known | message: message, details: Map.put(known.details, :why, Exception.message(error))}}
+  end
+
   defp translate(:elixir_erl = backend, {:elixir_v1, map, specs}, beam) do
     columns? = not Columns.native?()
     coded = if columns?, do: Columns.encode(map), else: map
@@ -161,9 +171,6 @@ defmodule ElixirScope.Instrumentation.Beam do
       {:ok, forms} -> {:ok, erlang(beam, forms, beam.options)}
       _ -> {:error, no_debug_info(beam.module)}
     end
-  rescue
-    # a language whose backend is not installed here
-    UndefinedFunctionError -> {:error, no_debug_info(beam.module)}
   end
 
   # Transforms have run before the debug information was written; they must not run twice.

@@ -24,7 +24,7 @@ defmodule ElixirScope.Instrumentation.Selection do
 
   defp flatten([], acc), do: {:ok, acc}
 
-  defp flatten([head | tail], acc) do
+  defp flatten([head | tail], acc) when is_list(tail) do
     with {:ok, acc} <- flatten(head, acc), do: flatten(tail, acc)
   end
 

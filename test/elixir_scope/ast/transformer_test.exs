@@ -61,7 +61,8 @@ defmodule ElixirScope.AST.TransformerTest do
     """
 
     transformed = AST.Transformer.transform_with_instrumentation(quoted(source), probe: Recorder)
-    assert {ElixirScope.TransformerSample.B = b, _} = Code.eval_quoted(transformed)
+    assert {b, _} = Code.eval_quoted(transformed)
+    assert b == ElixirScope.TransformerSample.B
     assert {3, events} = Recorder.run(fn -> b.g(2) end)
     assert [:enter, :tail, :enter, :exit] == Enum.map(events, &elem(&1, 0))
   end

@@ -91,7 +91,7 @@ defmodule ElixirScope.Instrumentation.EventsTest do
 
   test "macros are named as their author names them" do
     twin = Twin.compile("defmacro mac(x), do: quote(do: unquote(x) + 1)")
-    assert [{0, :clause, :mac, 1, 0, 4, _, nil}] = twin.points
+    assert [{0, :clause, :mac, 1, 0, 4, _, nil} | _] = twin.points
   end
 
   test "tail points know line and column of the call" do

@@ -333,10 +333,11 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
      for n <- @list, do: def(unquote(:"f\#{n}")(), do: unquote(n))
      def run, do: {f1(), f3(), @list, __MODULE__ |> is_atom(), __ENV__.function, inner()}
      def inner do
-       defmodule Elixir.ElixirScope.TwinInner do
+       name = Module.concat(__MODULE__, "Inner\#{System.unique_integer([:positive])}")
+       defmodule name do
          def x, do: 1
        end
-       |> elem(0)
+       name.x()
      end
      """},
     {"protocols and implementations",
