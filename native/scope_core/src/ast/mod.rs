@@ -24,3 +24,8 @@ pub use builder::{Builder, MetaTokens};
 pub use kind::Kind;
 pub use read::Make;
 pub use tokens::Tokens;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

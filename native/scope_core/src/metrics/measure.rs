@@ -1,6 +1,6 @@
 //! Fills the figures of a unit, one walk over each clause.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use crate::ast::{Ast, Kind, NodeIx};
 use crate::atoms::Atom;
@@ -58,12 +58,9 @@ fn measure_function(unit: &mut Unit, number: u32, locals: &Locals, calls: &mut V
         heads += u32::from(!definition.bodiless);
         let mut walk = ClauseWalk::new(&unit.ast, locals, calls);
         walk.run(definition.node);
-        let lines_of_code = if unit.code_lines.is_empty() {
-            walk.lines.len() as u32
-        } else {
-            unit.code_lines
-                .count(definition.position.line, definition.end_line)
-        };
+        let lines_of_code = unit
+            .code_lines
+            .count(definition.position.line, definition.end_line);
         let own = ClauseMetrics {
             credo_cyclomatic: walk.credo,
             lines_of_code,
@@ -85,8 +82,6 @@ struct ClauseWalk<'a> {
     ast: &'a Ast,
     locals: &'a Locals,
     calls: &'a mut Vec<u32>,
-    /// Lines that the metadata names: they serve when the text is not at hand.
-    lines: BTreeSet<u32>,
     mccabe: u32,
     credo: u32,
     cognitive: Cognitive,
@@ -99,7 +94,6 @@ impl<'a> ClauseWalk<'a> {
             ast,
             locals,
             calls,
-            lines: BTreeSet::new(),
             mccabe: 0,
             credo: 0,
             cognitive: Cognitive::default(),
@@ -120,9 +114,6 @@ impl<'a> ClauseWalk<'a> {
                 at = self.ast.end(ix);
                 continue;
             }
-            self.ast.each_line(ix, |line| {
-                self.lines.insert(line);
-            });
             self.nesting.visit(at, self.ast.end(ix), word);
             self.cognitive.visit(self.ast, ix, word);
             match word {
@@ -199,17 +190,8 @@ fn module_metrics(unit: &Unit, module: usize) -> ModuleMetrics {
         metrics.credo_cyclomatic = metrics.credo_cyclomatic.max(own.credo_cyclomatic);
         metrics.nesting_depth = metrics.nesting_depth.max(own.nesting_depth);
     }
-    metrics.lines_of_code = if unit.code_lines.is_empty() {
-        let mut lines = BTreeSet::new();
-        for at in definition.node.0..unit.ast.end(definition.node) {
-            unit.ast.each_line(NodeIx(at), |line| {
-                lines.insert(line);
-            });
-        }
-        lines.len() as u32
-    } else {
-        unit.code_lines
-            .count(definition.position.line, definition.end_line)
-    };
+    metrics.lines_of_code = unit
+        .code_lines
+        .count(definition.position.line, definition.end_line);
     metrics
 }

@@ -25,3 +25,6 @@ pub use ids::Found;
 pub use module_type::ModuleType;
 pub use names::{function_text, module_text};
 pub use unit::Unit;
+
+#[cfg(test)]
+mod tests;

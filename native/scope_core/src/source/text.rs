@@ -1,16 +1,20 @@
 //! Which lines of a source hold code.
 
+use crate::ast::{Ast, NodeIx};
+
 /// A bit for each line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CodeLines {
     words: Vec<u64>,
+    /// Lines of code before each word.
+    before: Vec<u32>,
 }
 
 impl CodeLines {
     /// Blank lines and lines with nothing but a comment hold no code. A line of a heredoc is part of
     /// a token, whatever it looks like, unless it is blank.
     pub(super) fn of_text(text: &[u8]) -> Self {
-        let mut lines = CodeLines::default();
+        let mut words = Vec::new();
         let mut heredoc: Option<&[u8]> = None;
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.trim_ascii();
@@ -23,45 +27,73 @@ impl CodeLines {
                 None if line.starts_with(b"#") => continue,
                 None => heredoc = opens_heredoc(line),
             }
-            lines.set(number as u32 + 1);
+            set(&mut words, number + 1);
         }
-        lines
+        CodeLines::from_words(words)
+    }
+
+    /// Without a text: the lines that the AST's metadata names.
+    pub(super) fn of_ast(ast: &Ast) -> Self {
+        let mut words = Vec::new();
+        for at in 0..ast.len() as u32 {
+            ast.each_line(NodeIx(at), |line| {
+                if line <= LINES_MAX {
+                    set(&mut words, line as usize);
+                }
+            });
+        }
+        CodeLines::from_words(words)
     }
 
     pub(super) fn from_words(words: Vec<u64>) -> Self {
-        CodeLines { words }
+        let mut sum = 0u32;
+        let before = words.iter().map(|word| {
+            let before = sum;
+            sum = sum.saturating_add(word.count_ones());
+            before
+        });
+        CodeLines {
+            before: before.collect(),
+            words,
+        }
     }
 
     pub(super) fn words(&self) -> &[u64] {
         &self.words
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    fn set(&mut self, line: u32) {
-        let word = line as usize / 64;
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        self.words[word] |= 1 << (line % 64);
-    }
-
     /// Lines of code from `first` to `last`, both included.
     pub(crate) fn count(&self, first: u32, last: u32) -> u32 {
-        let last = last.min((self.words.len() * 64) as u32);
-        let holds = |line: u32| {
-            self.words
-                .get(line as usize / 64)
-                .is_some_and(|word| word >> (line % 64) & 1 == 1)
+        self.through(last)
+            .saturating_sub(first.checked_sub(1).map_or(0, |line| self.through(line)))
+    }
+
+    /// Lines of code up to `line`, which is included.
+    fn through(&self, line: u32) -> u32 {
+        let Some(last) = self.words.len().checked_sub(1) else {
+            return 0;
         };
-        (first..=last).filter(|&line| holds(line)).count() as u32
+        let (at, bit) = (line as usize / 64, line % 64);
+        if at > last {
+            return self.before[last].saturating_add(self.words[last].count_ones());
+        }
+        let up_to = u64::MAX >> (63 - bit);
+        self.before[at].saturating_add((self.words[at] & up_to).count_ones())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.words.capacity() * size_of::<u64>()
+        self.words.capacity() * size_of::<u64>() + self.before.capacity() * size_of::<u32>()
     }
+}
+
+/// What metadata claims about lines beyond this one is not believed.
+const LINES_MAX: u32 = 4 * 1024 * 1024;
+
+fn set(words: &mut Vec<u64>, line: usize) {
+    if words.len() <= line / 64 {
+        words.resize(line / 64 + 1, 0);
+    }
+    words[line / 64] |= 1 << (line % 64);
 }
 
 /// The mark that ends the heredoc which this line leaves open.
@@ -83,5 +115,10 @@ mod tests {
         assert_eq!(lines.count(1, 9), 6);
         assert_eq!(lines.count(2, 3), 0);
         assert_eq!(lines.count(1, u32::MAX), 6);
+        assert_eq!(
+            (lines.count(0, 1), lines.count(4, 4), lines.count(5, 4)),
+            (1, 1, 0)
+        );
+        assert_eq!(CodeLines::default().count(0, 9), 0);
     }
 }

@@ -49,7 +49,7 @@ impl Unit {
     /// `file` is the path relative to the project, as ids and locations show it. `text` is what was
     /// parsed; without it, lines of code are those that the AST's metadata names.
     pub fn build(file: Option<&str>, text: Option<&[u8]>, ast: Ast) -> Result<Unit> {
-        let code_lines = text.map(CodeLines::of_text).unwrap_or_default();
+        let code_lines = text.map_or_else(|| CodeLines::of_ast(&ast), CodeLines::of_text);
         let digest = text.map_or_else(|| ast_digest(&ast), xxh3_128);
         Unit::assemble(file.unwrap_or(NO_FILE), digest, ast, code_lines)
     }
