@@ -36,7 +36,7 @@ defmodule BenchDriver do
 end
 
 # Small enough for a ring to hold it between two flushes, so that nothing measured here was dropped.
-n = 20_000
+n = 5_000
 
 loops = [
   leaf: {1, fn -> BenchDriver.leaf(n) end},
