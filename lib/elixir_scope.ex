@@ -5,7 +5,8 @@ defmodule ElixirScope do
   This is what people call at a prompt; each function says where the rest is.
   """
 
-  alias ElixirScope.Error
+  alias ElixirScope.{Error, Observation, Report}
+  alias ElixirScope.Report.Text
   alias ElixirScope.Instrumentation.{Live, Loader, Result, Selection}
 
   @doc """
@@ -53,4 +54,37 @@ defmodule ElixirScope do
   @doc "The loaded modules that have probes in them, sorted."
   @spec instrumented() :: [module()]
   def instrumented, do: Loader.instrumented()
+
+  @doc """
+  Runs `fun` under observation and gives what came of it: its outcome, a repository to ask, and a report.
+
+  Options and result are those of `ElixirScope.Observation.run/2`; the usual ones are `:modules` (what to
+  observe), `:source` (the directory whose sources are read) and `:repository` (one to record into).
+
+  ## Example
+
+      {:ok, observation} = ElixirScope.observe(fn -> MyApp.Cart.total(cart) end, modules: "MyApp.*", source: ".")
+      ElixirScope.report(observation)
+      ElixirScope.Observation.value!(observation)
+      #=> 42
+
+  When the block ends, nothing stays switched on, and the modules are as they were.
+  """
+  @spec observe((() -> term()), keyword()) :: {:ok, Observation.t()} | {:error, Error.t()}
+  def observe(fun, options \\ []), do: Observation.run(fun, options)
+
+  @doc """
+  Prints the report of an observation: what was hot, slow and failing, what is complex and never ran, and
+  what was lost.
+
+  Options are those of `ElixirScope.Report.Text`: `:limit` (rows of a table), `:width`, `:colors`.
+  """
+  @spec report(Observation.t() | Report.t(), keyword()) :: :ok
+  def report(observation, options \\ [])
+  def report(%Observation{report: report}, options), do: report(report, options)
+
+  def report(%Report{} = report, options) do
+    options = Keyword.put_new(options, :colors, IO.ANSI.enabled?())
+    report |> Text.render(options) |> IO.write()
+  end
 end

@@ -2,7 +2,8 @@ defmodule ElixirScope.Report do
   @moduledoc """
   What an observed run amounts to: totals, and one row for every function.
 
-  A report is plain data. `ElixirScope.Report.Text` makes tables of it, `ElixirScope.Report.Document` makes JSON.
+  A report is plain data. `ElixirScope.Report.Text` makes tables of it, `ElixirScope.Report.Document` makes
+  JSON.
 
   ## Totals
 
@@ -16,10 +17,11 @@ defmodule ElixirScope.Report do
 
   ## Functions
 
-  `:module`, `:function` (text, as Elixir writes them), `:arity`, `:ast_node_id`, `:file` (relative to the project), `:line`;
-  `:calls` (activations that ended), `:errors` (of these, ended by an exception, a throw or an exit), `:total_us`
-  (inclusive; recursion counts once), `:self_us` (not in observed callees), `:p50_us`, `:p95_us`, `:p99_us` (inclusive, of one
-  activation; `nil` when nothing ran), `:cyclomatic_complexity`, `:lines_of_code`.
+  `:module`, `:function` (text, as Elixir writes them), `:arity`, `:ast_node_id`, `:file` (relative to the
+  project), `:line`; `:calls` (activations), `:errors` (those that ended in an exception, a throw or an
+  exit, or with their process), `:total_us` (inclusive; recursion counts once), `:self_us` (not in observed
+  callees), `:p50_us`, `:p95_us`, `:p99_us` (inclusive, of one activation; `nil` when nothing ran),
+  `:cyclomatic_complexity`, `:lines_of_code`.
   """
 
   @totals ~w(modules functions nodes points events_offered events_stored events_dropped events_correlated
@@ -48,8 +50,8 @@ defmodule ElixirScope.Report do
         }
 
   @typedoc """
-  `:dropped` holds the lost events by reason, `:notes` what a reader must know (files that did not parse, modules that could not be
-  instrumented), as sentences.
+  `:dropped` holds the lost events by reason, `:notes` what a reader must know (files that did not parse,
+  modules that could not be instrumented), as sentences.
   """
   @type t :: %__MODULE__{
           totals: %{atom() => number()},

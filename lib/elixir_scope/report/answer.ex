@@ -47,7 +47,8 @@ defmodule ElixirScope.Report.Answer do
     "(#{counted})\n" <> lost
   end
 
-  # Units are in the names of the fields; values stay as they are, so that they can be compared and typed into a query.
+  # Units are in the names of the fields; values stay as they are, so that they can be compared and typed
+  # into a query.
   defp cell(nil, _field), do: "-"
   defp cell(float, _field) when is_float(float), do: :erlang.float_to_binary(float, decimals: 3)
 
@@ -67,8 +68,8 @@ defmodule ElixirScope.Report.Answer do
   defp cut(text), do: String.slice(text, 0, @cell_bytes_max) <> "…"
 
   @doc """
-  A value of a row as JSON can hold it: functions as `Mod.fun/1`, modules and atoms as Elixir writes them, times in ISO 8601, structs as objects
-  without their `nil` fields, anything else as Elixir shows it.
+  A value of a row as JSON can hold it: functions as `Mod.fun/1`, modules and atoms as Elixir writes them,
+  times in ISO 8601, structs as objects without their `nil` fields, anything else as Elixir shows it.
 
       iex> ElixirScope.Report.Answer.plain({Enum, :map, 2})
       "Enum.map/2"

@@ -17,9 +17,10 @@ defmodule ElixirScope.Report.Document do
         ]
       }
 
-  Every key is always there, in this order. `ElixirScope.Report` says what each means. `ast_node_id`, `file`, `line`, `p50_us`,
-  `p95_us`, `p99_us`, `cyclomatic_complexity` and `lines_of_code` may be `null`: not known, or nothing ran. Functions are ordered by
-  module, name and arity. A later version adds keys; it renames or removes none without a new `version`.
+  Every key is always there, in this order. `ElixirScope.Report` says what each means. `ast_node_id`,
+  `file`, `line`, `p50_us`, `p95_us`, `p99_us`, `cyclomatic_complexity` and `lines_of_code` may be `null`:
+  not known, or nothing ran. Functions are ordered by module, name and arity. A later version adds keys; it
+  renames or removes none without a new `version`.
   """
 
   alias ElixirScope.{Error, Report}
@@ -35,7 +36,8 @@ defmodule ElixirScope.Report.Document do
   @doc """
   The document as text, ending in a newline.
 
-  `answer: {total, rows}` adds the rows of a query, each a list of `{key, value}`; functions then stay in their order.
+  `answer: {total, rows}` adds the rows of a query, each a list of `{key, value}`; functions then stay in
+  their order.
   """
   @spec encode(Report.t(), keyword()) :: {:ok, String.t()} | {:error, Error.t()}
   def encode(%Report{} = report, opts \\ []) do

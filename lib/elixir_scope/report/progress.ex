@@ -1,7 +1,7 @@
 defmodule ElixirScope.Report.Progress do
   @moduledoc """
-  Says on standard error what takes long: nothing for the first two seconds, then one line that is kept up to date on a terminal, or one
-  plain line for each step where there is none.
+  Says on standard error what takes long: nothing for the first two seconds, then one line that is kept up
+  to date on a terminal, or one plain line for each step where there is none.
   """
 
   @quiet_ms 2_000
@@ -10,7 +10,8 @@ defmodule ElixirScope.Report.Progress do
   @doc """
   Runs `fun` and gives its value. `label` is what is being done ("Reading source files").
 
-  Options: `:quiet_ms` (2000), `:device` (`:stderr`), `:terminal` (whether standard error is one; found out when absent).
+  Options: `:quiet_ms` (2000), `:device` (`:stderr`), `:terminal` (whether standard error is one; found out
+  when absent).
   """
   @spec run(String.t(), (() -> value), keyword()) :: value when value: term()
   def run(label, fun, opts \\ []) do

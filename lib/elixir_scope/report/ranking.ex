@@ -1,7 +1,7 @@
 defmodule ElixirScope.Report.Ranking do
   @moduledoc """
-  The most interesting functions of a report, by four questions. Ties are settled by name, so that the same run gives the same
-  tables.
+  The most interesting functions of a report, by four questions. Ties are settled by name, so that the same
+  run gives the same tables.
   """
 
   alias ElixirScope.Report
@@ -22,7 +22,7 @@ defmodule ElixirScope.Report.Ranking do
 
     * `:hot` - most self time
     * `:slow` - greatest 95th percentile of the inclusive time of one call
-    * `:failing` - most calls that ended in an exception, throw or exit
+    * `:failing` - most calls that ended in an exception, throw or exit, or with their process
     * `:never_ran` - no call, and a cyclomatic complexity of 2 or more, the most complex first
   """
   @spec top([Report.row()], question(), pos_integer()) :: {[Report.row()], non_neg_integer()}

@@ -2,9 +2,9 @@ defmodule ElixirScope.Report.Table do
   @moduledoc ~S"""
   Rows of text in columns that line up, in a given width.
 
-  A column is `{title, align}` or `{title, align, opts}`, `align` being `:left` or `:right`. When the rows are wider than `width`,
-  columns with `flex: true` give way, the widest first, down to `:min` columns each (8 by default); what is cut ends (or
-  with `cut: :start` begins) with `…`.
+  A column is `{title, align}` or `{title, align, opts}`, `align` being `:left` or `:right`. When the rows
+  are wider than `width`, columns with `flex: true` give way, the widest first, down to `:min` columns each
+  (8 by default); what is cut ends (or with `cut: :start` begins) with `…`.
 
       iex> columns = [{"function", :left}, {"calls", :right}]
       iex> text = ElixirScope.Report.Table.render(columns, [["Cart.add/2", "12"], ["Cart.total/1", "7"]])

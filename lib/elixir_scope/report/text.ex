@@ -2,8 +2,8 @@ defmodule ElixirScope.Report.Text do
   @moduledoc """
   A report as text for a terminal: a heading, one table for each question, and what was lost.
 
-  Options: `:limit` (rows of a table, 10), `:width` (columns of the terminal, 100), `:colors` (false), `:observed` (true; false leaves
-  out what only a run can tell).
+  Options: `:limit` (rows of a table, 10), `:width` (columns of the terminal, 100), `:colors` (false),
+  `:observed` (true; false leaves out what only a run can tell).
   """
 
   alias ElixirScope.Report
@@ -67,7 +67,7 @@ defmodule ElixirScope.Report.Text do
 
   defp explained(:hot), do: ", by time spent in the function itself"
   defp explained(:slow), do: ", by the time that 95 % of its calls stay under"
-  defp explained(:failing), do: ", by calls that ended in an exception, throw or exit"
+  defp explained(:failing), do: ", by calls that ended in an exception, throw or exit, or with their process"
   defp explained(:never_ran), do: ", by cyclomatic complexity"
 
   defp more(shown, found) when shown < found, do: " (#{shown} of #{Numbers.count(found)})"

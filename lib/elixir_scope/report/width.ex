@@ -96,8 +96,8 @@ defmodule ElixirScope.Report.Width do
   defp char(char), do: if(Enum.any?(@wide, fn {first, last} -> char in first..last end), do: 2, else: 1)
 
   @doc """
-  `text` in at most `columns` columns, with `…` where something was left out: at the end, or with `:start` at the
-  beginning (the end of a path says more than its beginning).
+  `text` in at most `columns` columns, with `…` where something was left out: at the end, or with `:start`
+  at the beginning (the end of a path says more than its beginning).
   """
   @spec fit(String.t(), pos_integer(), :end | :start) :: String.t()
   def fit(text, columns, side \\ :end) do

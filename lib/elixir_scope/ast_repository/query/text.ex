@@ -4,13 +4,13 @@ defmodule ElixirScope.ASTRepository.Query.Text do
 
       from(:functions) |> where({:gt, :cyclomatic_complexity, 5}) |> order_by(:calls, :desc) |> limit(10)
 
-  It is what `ElixirScope.ASTRepository.Query` takes, with two liberties: a pipeline may begin with `from/1`, and a
-  condition may be written with operators and bare names:
+  It is what `ElixirScope.ASTRepository.Query` takes, with two liberties: a pipeline may begin with
+  `from/1`, and a condition may be written with operators and bare names:
 
       from(:functions) |> where(cyclomatic_complexity > 5 and execution_statistics.p95_us >= 1000)
 
-  Operators are `==`, `!=`, `>`, `>=`, `<`, `<=`, `and`, `or`, `not`, `in` (a list) and `=~` (SQL's `LIKE`: `%` any run, `_` any one
-  character).
+  Operators are `==`, `!=`, `>`, `>=`, `<`, `<=`, `and`, `or`, `not`, `in` (a list) and `=~` (SQL's `LIKE`:
+  `%` any run, `_` any one character).
 
   The text is read, never run: it is parsed as syntax, no atom is made of it, and only the builders of
   `ElixirScope.ASTRepository.Query` and literal values are understood.
@@ -29,9 +29,10 @@ defmodule ElixirScope.ASTRepository.Query.Text do
 
   # Values of rows that the native store names by text: their atoms exist once this module is loaded.
   @words ~w(plain genserver gen_statem gen_event supervisor application agent task protocol protocol_impl exception struct
-            mix_task mix_project ex_unit_case plug ecto_schema phoenix_controller phoenix_live_view phoenix_channel
-            phoenix_router public private def defp defmacro defmacrop defdelegate defguard defguardp callback dynamic
-            module impl call call_expression variable atom integer float binary list tuple map other)a
+            mix_task mix_project ex_unit_case plug ecto_schema phoenix_controller phoenix_live_view
+            phoenix_channel phoenix_router public private def defp defmacro defmacrop defdelegate defguard
+            defguardp callback dynamic module impl call call_expression variable atom integer float binary
+            list tuple map other)a
 
   @operators %{==: :eq, !=: :ne, >: :gt, >=: :gte, <: :lt, <=: :lte, in: :in, =~: :like}
   @tuple_operators ~w(eq ne gt gte lt lte in like has_runtime_data complexity_above execution_frequency_above and or not)a
@@ -57,7 +58,8 @@ defmodule ElixirScope.ASTRepository.Query.Text do
 
   ## Reading
 
-  # Names that no atom exists for stay text: what they should have been is said by whoever knows the valid names.
+  # Names that no atom exists for stay text: what they should have been is said by whoever knows the valid
+  # names.
   defp read(text) when is_binary(text) and byte_size(text) <= @bytes_max do
     encoder = fn name, _where -> {:ok, known(name)} end
 
