@@ -1,8 +1,9 @@
 defmodule Mix.ElixirScope.Environment do
   @moduledoc false
-  # `mix elixir_scope.test` belongs into the test environment, as `mix test` does. Mix cannot know that beforehand: the tasks of a
-  # dependency are not loaded when it chooses. Changing over later would leave the other environment's configuration and code behind, so the task
-  # begins anew, as a process of its own that shares our terminal.
+  # `mix elixir_scope.test` belongs into the test environment, as `mix test` does. Mix cannot know that
+  # beforehand: the tasks of a dependency are not loaded when it chooses. Changing over later would leave
+  # the other environment's configuration and code behind, so the task begins anew, as a process of its own
+  # that shares our terminal.
 
   @doc "`:ok` when this is the right environment, or the exit status of the process that was."
   @spec ensure_test(String.t(), [String.t()]) :: :ok | {:done, non_neg_integer()}

@@ -6,10 +6,11 @@ defmodule Mix.ElixirScope.Options do
   @type spec :: [{atom(), :string | :count | :flag | :strings}]
 
   @doc """
-  `{ours, theirs}`. `kinds` of our options: `:string`, `:strings` (may be repeated), `:count` (a positive integer), `:flag`.
+  `{ours, theirs}`. `kinds` of our options: `:string`, `:strings` (may be repeated), `:count` (a positive
+  integer), `:flag`.
 
-  `stop: switches` says that the first plain argument ends our options (it begins those of a script), and which of the
-  other task's switches take a value, which is then no plain argument.
+  `stop: switches` says that the first plain argument ends our options (it begins those of a script), and
+  which of the other task's switches take a value, which is then no plain argument.
   """
   @spec split([String.t()], spec(), keyword()) :: {keyword(), [String.t()]}
   def split(args, spec, opts \\ []) do

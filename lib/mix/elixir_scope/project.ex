@@ -1,15 +1,33 @@
 defmodule Mix.ElixirScope.Project do
   @moduledoc false
-  # What the tasks must know of the project they run in: its modules, its root, where its repositories are saved.
+  # What the tasks must know of the project they run in: its modules, its root, where its repositories are
+  # saved.
 
   @extension ".scope"
 
-  @doc "The modules that the compiled project consists of; of all its applications in an umbrella."
-  @spec modules() :: [module()]
-  def modules do
-    for directory <- ebins(),
-        path <- directory |> Path.join("*.beam") |> Path.wildcard(),
-        # The project has just been compiled: these are names of its own modules.
+  @doc """
+  The modules to observe: those of the compiled project, of all its applications in an umbrella.
+
+  Where the `:elixir_scope` compiler was at work it knows which modules are wanted (`instrumented`), of the application and
+  beyond; the modules of other applications are all taken.
+  """
+  @spec modules([module()]) :: [module()]
+  def modules(instrumented) do
+    by_compiler = MapSet.new(instrumented)
+
+    of_project =
+      Enum.flat_map(ebins(), fn ebin ->
+        modules = modules_in(ebin)
+        chosen = Enum.filter(modules, &(&1 in by_compiler))
+        if chosen == [], do: modules, else: chosen
+      end)
+
+    Enum.uniq(of_project ++ instrumented)
+  end
+
+  # The project has just been compiled: these are names of its own modules.
+  defp modules_in(ebin) do
+    for path <- ebin |> Path.join("*.beam") |> Path.wildcard(),
         do: path |> Path.basename(".beam") |> String.to_atom()
   end
 

@@ -1,0 +1,64 @@
+defmodule Mix.ElixirScope.Session do
+  @moduledoc false
+  # What `mix elixir_scope.test` and `mix elixir_scope.run` share: their own options, and the way from a
+  # compiled project to a printed report.
+
+  alias ElixirScope.Observation
+  alias Mix.ElixirScope.{Console, Project}
+
+  @options [
+    json: :string,
+    limit: :count,
+    only_modules: :strings,
+    save: :string,
+    no_save: :flag,
+    help: :flag
+  ]
+
+  @doc "The options of both tasks."
+  def options, do: @options
+
+  @doc "Runs `fun` under observation, prints the report, saves. Fails as `fun` failed."
+  def observe(name, opts, fun) do
+    ready()
+
+    observation =
+      Console.ok!(
+        Observation.run(fun,
+          source: Project.root(),
+          modules: modules(name),
+          only: Keyword.get(opts, :only_modules, []),
+          # The VM ends with the task, and processes of the application still run this code.
+          keep_instrumented: true,
+          progress: &Console.progress/2
+        )
+      )
+
+    Console.report(observation.report, Keyword.take(opts, [:limit]))
+    Console.save(observation.repository, observation.report, opts[:save] || Project.saved(name), opts)
+    Console.json(observation.report, opts[:json])
+    Observation.value!(observation)
+  end
+
+  # In an umbrella, Mix takes what an application does not depend on off the code path while it runs that
+  # application's tests: load all of ours before.
+  defp ready do
+    case Application.ensure_all_started(:elixir_scope) do
+      {:ok, _} -> :ok
+      {:error, {app, reason}} -> Mix.raise("#{app} does not start: #{Application.format_error(reason)}")
+    end
+
+    {:ok, modules} = :application.get_key(:elixir_scope, :modules)
+    Enum.each(modules, &Code.ensure_loaded/1)
+  end
+
+  defp modules(name) do
+    case Project.modules(ElixirScope.instrumented()) do
+      [] ->
+        Mix.raise("mix elixir_scope.#{name} found no compiled module of this project; does mix compile work?")
+
+      modules ->
+        modules
+    end
+  end
+end

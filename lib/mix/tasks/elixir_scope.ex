@@ -1,0 +1,47 @@
+defmodule Mix.Tasks.ElixirScope do
+  @shortdoc "Lists the tasks of ElixirScope"
+
+  @moduledoc """
+  Lists the tasks of ElixirScope.
+
+    * `mix elixir_scope.test` - runs the tests under observation
+    * `mix elixir_scope.run` - runs code under observation
+    * `mix elixir_scope.import` - reads source, runs nothing
+    * `mix elixir_scope.query` - asks a saved repository
+
+  `mix help TASK` or `mix TASK --help` says more of each.
+
+  ## JSON
+
+  All of them take `--json FILE` and write one schema, version 1:
+
+      {
+        "schema": "elixir_scope.report",
+        "version": 1,
+        "totals": {"modules": 12, "functions": 84, "nodes": 3120, "points": 240,
+                   "events_offered": 4012, "events_stored": 4012, "events_dropped": 0,
+                   "events_correlated": 4012, "duration_ms": 812.4},
+        "functions": [
+          {"module": "Shop.Cart", "function": "total", "arity": 2,
+           "ast_node_id": "Shop.Cart.total/2", "file": "lib/shop/cart.ex", "line": 12,
+           "calls": 40, "errors": 0, "total_us": 311.5, "self_us": 120.25,
+           "p50_us": 7.1, "p95_us": 11.5, "p99_us": 12.0,
+           "cyclomatic_complexity": 3, "lines_of_code": 9}
+        ]
+      }
+
+  `functions` are those of the observed modules, of the whole source (import), or those that a query over
+  functions found. Every key is always there; `ast_node_id`, `file`, `line`, the percentiles and the metrics
+  may be `null`, not known or nothing ran. `events_offered = events_stored + events_dropped`.
+  `ElixirScope.Report` describes each field.
+
+  A query adds `answer`: `{"total": 3, "rows": [...]}`, the rows with the fields it selected.
+  """
+
+  use Mix.Task
+
+  alias Mix.ElixirScope.Console
+
+  @impl true
+  def run(_args), do: Console.help("elixir_scope")
+end

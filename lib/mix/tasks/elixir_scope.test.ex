@@ -1,0 +1,81 @@
+defmodule Mix.Tasks.ElixirScope.Test do
+  @shortdoc "Runs the tests of a project under observation"
+
+  @moduledoc """
+  Runs the tests of a project under observation, and shows what ran, how long, with which errors, and what
+  is complex and never ran.
+
+      mix elixir_scope.test [options] [arguments of mix test]
+
+  The suite runs as `mix test` runs it, in the test environment, with the same exit status. Files, line
+  numbers and options of `mix test` may follow in any order; only `--cover` cannot, because it replaces the
+  code that is observed.
+
+      mix elixir_scope.test
+      mix elixir_scope.test test/cart_test.exs:12 --seed 0
+      mix elixir_scope.test --only-modules "MyApp.Cart.*" --json report.json
+
+  It needs no change to the project. With the `:elixir_scope` compiler in `mix.exs`, modules are
+  instrumented while they are compiled; without it, before the tests begin. In an umbrella it is run at the
+  root, over all applications.
+
+  ## Options
+
+    * `--json FILE` - writes the report as JSON; `mix help elixir_scope` describes the schema
+    * `--limit N` - rows of each table (10)
+    * `--only-modules PATTERN` - observes only these modules, `MyApp.Cart` or `MyApp.*`; may be repeated
+    * `--save FILE` - where the repository is saved, `_build/test/elixir_scope/test.scope` by default
+    * `--no-save` - saves nothing
+    * `--` - everything that follows goes to `mix test`
+
+  ## What the tables say
+
+  **Hot** functions took most time of their own, without what they called. **Slow** ones have single calls
+  that take long (95 of 100 calls are shorter than `p95`). **Failing** calls ended in an exception, throw or
+  exit, caught or not, or with their process. **Complex and never run**: nothing in the suite called them.
+
+  Events are counted exactly: `offered = stored + dropped`. When some were dropped the report says so.
+
+  Ask further questions with `mix elixir_scope.query`.
+  """
+
+  use Mix.Task
+
+  alias Mix.ElixirScope.{Console, Environment, Options, Project, Session}
+
+  @name "elixir_scope.test"
+
+  @impl true
+  def run(args) do
+    {ours, theirs} = Options.split(args, Session.options())
+
+    cond do
+      ours[:help] -> Console.help(@name)
+      "--cover" in theirs -> refuse_cover()
+      true -> in_test_environment(args, ours, theirs)
+    end
+  end
+
+  defp in_test_environment(args, ours, theirs) do
+    Project.required!(@name)
+
+    case Environment.ensure_test(@name, args) do
+      :ok -> test(ours, theirs)
+      {:done, 0} -> :ok
+      {:done, status} -> exit({:shutdown, status})
+    end
+  end
+
+  defp test(ours, theirs) do
+    # Test helpers are compiled with the project, and use ExUnit.
+    Application.ensure_loaded(:ex_unit)
+    Mix.Task.run("loadpaths", theirs)
+    # As `mix test` compiles: there, warnings of the project are no errors.
+    if "--no-compile" not in theirs, do: Mix.Task.run("compile", theirs -- ["--warnings-as-errors"])
+    Session.observe("test", ours, fn -> Mix.Task.run("test", theirs) end)
+  end
+
+  defp refuse_cover do
+    Mix.raise("--cover replaces the code that mix #{@name} observes: run mix test --cover by itself")
+  end
+end
