@@ -119,9 +119,9 @@ defmodule Mix.Tasks.Compile.ElixirScope do
   end
 
   defp tell(build, loaded, options) do
-    if build.changed != [] do
-      count = length(build.modules)
-      Mix.shell().info("Instrumented #{length(build.changed)} of #{count} modules (ElixirScope)")
+    case Enum.count(build.modules, &(&1.module in build.changed)) do
+      0 -> :ok
+      done -> Mix.shell().info("Instrumented #{done} of #{length(build.modules)} modules (ElixirScope)")
     end
 
     if options[:verbose] do
