@@ -46,7 +46,11 @@ rows =
     rounds = div(events, events_per_round)
     plain = Bench.time(fn -> run.(producers, rounds) end)
 
-    repository = Bench.ok!(ElixirScope.ASTRepository.start_link(if(log, do: [], else: [temporal_storage_enabled: false])))
+    repository =
+      Bench.ok!(
+        ElixirScope.ASTRepository.start_link(if(log, do: [], else: [temporal_storage_enabled: false]))
+      )
+
     Bench.ok!(ElixirScope.instrument([target], []))
     Bench.ok!(ElixirScope.Capture.start(overflow: :wait))
     Bench.ok!(ElixirScope.Capture.subscribe(repository))

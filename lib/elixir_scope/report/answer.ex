@@ -4,7 +4,7 @@ defmodule ElixirScope.Report.Answer do
   """
 
   alias ElixirScope.ASTRepository.QueryResult
-  alias ElixirScope.Report.{JSON, Numbers, Table}
+  alias ElixirScope.Report.{Numbers, Table}
 
   @cell_bytes_max 200
 
@@ -60,9 +60,17 @@ defmodule ElixirScope.Report.Answer do
   defp cell(value, _field) do
     case plain(value) do
       text when is_binary(text) -> cut(text)
-      other -> with({:ok, text} <- JSON.encode(other), do: cut(text))
+      other -> other |> brief() |> cut()
     end
   end
+
+  # As short as a value inside a value can be said; JSON has it whole.
+  defp brief(%{} = map),
+    do: map |> Enum.sort() |> Enum.map_join(", ", fn {key, value} -> "#{key}: #{brief(value)}" end)
+
+  defp brief(list) when is_list(list), do: Enum.map_join(list, "; ", &brief/1)
+  defp brief(float) when is_float(float), do: :erlang.float_to_binary(float, decimals: 3)
+  defp brief(other), do: to_string(other)
 
   defp cut(text) when byte_size(text) <= @cell_bytes_max, do: text
   defp cut(text), do: String.slice(text, 0, @cell_bytes_max) <> "…"

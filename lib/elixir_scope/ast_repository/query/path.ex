@@ -4,6 +4,7 @@ defmodule ElixirScope.ASTRepository.Query.Path do
   # `[:a, :b]` and `"a.b"` are read when the query is planned.
 
   alias ElixirScope.ASTRepository.Fault
+  alias ElixirScope.ASTRepository.Query.Schema
 
   @comparisons ~w(eq ne gt gte lt lte in like)a
   @segments_max 8
@@ -42,13 +43,26 @@ defmodule ElixirScope.ASTRepository.Query.Path do
   end
 
   def parse(text) when is_binary(text) and text != "" and byte_size(text) <= @text_bytes_max do
-    # Only names that exist can be fields: no atom is made from a query's text.
-    {:ok, text |> String.split(".") |> Enum.map(&String.to_existing_atom/1)}
-  rescue
-    ArgumentError -> {:ok, [text]}
+    {:ok, text |> String.split(".") |> existing_atoms()}
   end
 
   def parse(other), do: invalid(other)
+
+  # Only names that exist can be fields: no atom is made from a query's text. The names of all fields exist once the
+  # modules that define them are loaded, which happens at their first use.
+  defp existing_atoms(names) do
+    Enum.map(names, &String.to_existing_atom/1)
+  rescue
+    ArgumentError ->
+      Enum.each(Schema.sources(), &Schema.fields/1)
+      Enum.map(names, &existing_atom/1)
+  end
+
+  defp existing_atom(name) do
+    String.to_existing_atom(name)
+  rescue
+    ArgumentError -> name
+  end
 
   @doc "A path as the key of a row: the field itself, or the path as text."
   @spec key([atom()]) :: atom() | String.t()

@@ -66,12 +66,19 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
       field not in valid ->
         Fault.unknown(:"field of #{source}", field, valid)
 
-      length(path) > @segments_max or not Enum.all?(path, &is_atom/1) ->
+      length(path) > @segments_max ->
         Fault.invalid(:field, path, "a path has at most #{@segments_max} names")
 
       true ->
-        check_inner(field, inner)
+        with :ok <- check_inner(field, inner), do: check_names(source, path)
     end
+  end
+
+  # A name that no atom exists for is nowhere in the repository.
+  defp check_names(source, path) do
+    if Enum.all?(path, &is_atom/1),
+      do: :ok,
+      else: Fault.unknown(:"field of #{source}", Enum.map_join(path, ".", &to_string/1), fields(source))
   end
 
   defp check_inner(_field, []), do: :ok

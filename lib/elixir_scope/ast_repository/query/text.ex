@@ -21,6 +21,7 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   """
 
   alias ElixirScope.ASTRepository.{Fault, Query}
+  alias ElixirScope.ASTRepository.Query.Schema
   alias ElixirScope.{Error, Suggest}
 
   @bytes_max 16_384
@@ -61,6 +62,8 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   # Names that no atom exists for stay text: what they should have been is said by whoever knows the valid
   # names.
   defp read(text) when is_binary(text) and byte_size(text) <= @bytes_max do
+    # The names of fields exist once the modules that define them are loaded, which happens at their first use.
+    Enum.each(Schema.sources(), &Schema.fields/1)
     encoder = fn name, _where -> {:ok, known(name)} end
 
     with true <- String.valid?(text),

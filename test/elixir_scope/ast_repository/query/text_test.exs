@@ -116,6 +116,8 @@ defmodule ElixirScope.ASTRepository.Query.TextTest do
     assert {:error, %{message: "unknown source \"functionz\"", hint: "did you mean :functions?"}} =
              Query.validate(query)
 
+    {:ok, query} = Text.parse("from(:functions) |> where(execution_statistics.p95_zork > 1)")
+    assert {:error, %{message: "unknown field of execution_statistics \"p95_zork\""}} = Query.validate(query)
     {:ok, query} = Text.parse("from(:functions) |> where(cyclomatic_complexty > 1)")
     assert {:error, %{hint: "did you mean :cyclomatic_complexity?"}} = Query.validate(query)
   end
