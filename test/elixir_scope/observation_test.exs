@@ -7,6 +7,9 @@ defmodule ElixirScope.ObservationTest do
 
   alias ElixirScope.{ASTRepository, Capture, Observation}
 
+  # Compiled by the tests, to a directory of their own.
+  @compile {:no_warn_undefined, [ObservationSample, ObservationSample.Other]}
+
   @code """
   defmodule ObservationSample do
     def twice(x), do: add(x, x)
@@ -51,6 +54,8 @@ defmodule ElixirScope.ObservationTest do
     {:ok, _, _} = Kernel.ParallelCompiler.compile_to_path([source], dir, return_diagnostics: true)
     Code.put_compiler_option(:parser_options, before)
     Code.prepend_path(dir)
+    # Patterns see loaded modules.
+    for module <- [ObservationSample, ObservationSample.Other], do: {:module, _} = Code.ensure_loaded(module)
 
     on_exit(fn ->
       Code.delete_path(dir)

@@ -117,7 +117,7 @@ defmodule ElixirScope.ASTRepository.Query.TextTest do
              Query.validate(query)
 
     {:ok, query} = Text.parse("from(:functions) |> where(execution_statistics.p95_zork > 1)")
-    assert {:error, %{message: "unknown field of execution_statistics \"p95_zork\""}} = Query.validate(query)
+    assert {:error, %{message: "unknown field of execution statistics \"p95_zork\""}} = Query.validate(query)
     {:ok, query} = Text.parse("from(:functions) |> where(cyclomatic_complexty > 1)")
     assert {:error, %{hint: "did you mean :cyclomatic_complexity?"}} = Query.validate(query)
   end
