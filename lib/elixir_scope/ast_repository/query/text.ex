@@ -24,6 +24,10 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   alias ElixirScope.ASTRepository.Query.Schema
   alias ElixirScope.{Error, Suggest}
 
+  # Structs within rows, whose fields paths lead to.
+  @nested for name <- [:ComplexityMetrics, :ExecutionStatistics, :PerformanceProfile, :RuntimeInsights],
+              do: Module.concat(ElixirScope.ASTRepository, name)
+
   @bytes_max 16_384
   @depth_max 64
   @builders ~w(from select where order_by limit offset join_runtime_data new)
@@ -64,6 +68,7 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   defp read(text) when is_binary(text) and byte_size(text) <= @bytes_max do
     # The names of fields exist once the modules that define them are loaded, which happens at their first use.
     Enum.each(Schema.sources(), &Schema.fields/1)
+    Enum.each(@nested, &Code.ensure_loaded/1)
     encoder = fn name, _where -> {:ok, known(name)} end
 
     with true <- String.valid?(text),
