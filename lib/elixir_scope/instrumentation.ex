@@ -23,7 +23,7 @@ defmodule ElixirScope.Instrumentation do
   alias ElixirScope.Instrumentation.{Assemble, Beam, Context, Eligibility, Functions}
 
   # Part of the build: a release that puts its points elsewhere must not be taken for this one.
-  @version 1
+  @version 2
 
   @typedoc """
   `{index, kind, name, arity, clause, line, column, target}`
@@ -44,7 +44,8 @@ defmodule ElixirScope.Instrumentation do
 
   @typedoc """
   An instrumented module. `left_out` lists functions without probes, `{name, arity, reason}`, the reason being
-  `:inlined` (`@compile inline: ...`) or `:maybe_expression` (Erlang's `maybe`).
+  `:inlined` (`@compile inline: ...`, private or recursive; a public one that is not recursive has probes for calls from
+  outside the module, and is inlined inside it as before) or `:maybe_expression` (Erlang's `maybe`).
   """
   @type t :: %{
           module: module(),
@@ -107,11 +108,11 @@ defmodule ElixirScope.Instrumentation do
 
   defp rewrite(beam, probe) do
     build = build_of(beam.module, beam.digest, probe)
-    {forms, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
+    {rewritten, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
 
     carried = %{build: build, points: points, left_out: left_out, digest: beam.digest}
 
-    with {:ok, binary} <- Assemble.compile(beam, forms, carried) do
+    with {:ok, binary} <- Assemble.compile(rewritten, carried) do
       {:ok, %{module: beam.module, binary: binary, build: build, points: points, left_out: left_out}}
     end
   rescue

@@ -22,19 +22,19 @@ defmodule ElixirScope.Instrumentation.Assemble do
     ~c"Meta"
   ]
 
-  @doc "Compiles `forms` of `beam`; `build` is noted in the compile information, as `elixir_scope: build`."
-  def compile(beam, forms, build) do
-    case compile_forms(beam, forms) do
-      {:ok, _module, binary, _warnings} when is_binary(binary) ->
-        {:ok, chunks(binary, beam, build)}
-
-      other ->
-        {:error, failed(beam.module, other)}
+  @doc """
+  Compiles `beam.forms`. The build is noted in the compile information, as `elixir_scope: build`, where loaded
+  code can be asked for it; `carried` goes along in a chunk.
+  """
+  def compile(beam, carried) do
+    case compile_forms(beam) do
+      {:ok, _module, binary, _warnings} when is_binary(binary) -> {:ok, chunks(binary, beam, carried)}
+      other -> {:error, failed(beam.module, other)}
     end
   end
 
   # The shortest path from forms to code is the one that Elixir itself takes: straight to Core, without the lint.
-  defp compile_forms(%{language: :elixir} = beam, forms) do
+  defp compile_forms(%{language: :elixir, forms: forms} = beam) do
     options = [{:source, beam.source} | beam.options]
 
     with {:ok, core, _warnings} <- :v3_core.module(forms, options) do
@@ -46,7 +46,7 @@ defmodule ElixirScope.Instrumentation.Assemble do
     end
   end
 
-  defp compile_forms(%{language: :erlang} = beam, forms) do
+  defp compile_forms(%{language: :erlang, forms: forms} = beam) do
     source = if beam.source, do: [{:source, beam.source}], else: []
     :compile.noenv_forms(forms, [:no_spawn_compiler_process, :return] ++ source ++ beam.options)
   end

@@ -65,6 +65,7 @@ defmodule ElixirScope.Instrumentation.Calls do
     arity = length(arguments)
 
     cond do
+      {name, arity} in context.leaves -> :value
       # the code of an inlined function follows in this frame, and has no points of its own
       {name, arity} in context.inline -> {:tail, nil}
       MapSet.member?(context.locals, {name, arity}) -> {:tail, {context.module, name, arity}}

@@ -18,6 +18,7 @@ defmodule ElixirScope.Instrumentation.Context do
     :function,
     :token,
     :clause_point,
+    leaves: [],
     ordinal: 0,
     variables: 0,
     index: 0,

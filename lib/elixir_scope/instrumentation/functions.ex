@@ -2,12 +2,14 @@ defmodule ElixirScope.Instrumentation.Functions do
   @moduledoc false
   # The functions of a module: which are rewritten, and what is put at the start of each clause.
 
-  alias ElixirScope.Instrumentation.{Context, Emit, Tail, Tries}
+  alias ElixirScope.Instrumentation.{Context, Emit, Inlined, Tail, Tries}
 
   @generated [{:__info__, 1}, {:module_info, 0}, {:module_info, 1}]
 
-  @doc "Rewrites the forms of `beam`. Gives `{forms, points, left_out}`."
+  @doc "Rewrites the forms of `beam`. Gives `{beam, points, left_out}`."
   def rewrite(beam, context) do
+    beam = Inlined.split(beam)
+
     context = %{
       context
       | module: beam.module,
@@ -17,10 +19,31 @@ defmodule ElixirScope.Instrumentation.Functions do
         imports: imports(beam.forms)
     }
 
+    context = %{context | leaves: leaves(beam, context, [])}
+
     {forms, {context, left_out}} =
       Enum.map_reduce(beam.forms, {context, []}, fn form, acc -> form(form, beam, acc) end)
 
-    {forms, Enum.reverse(context.points), Enum.reverse(left_out)}
+    {%{beam | forms: forms}, Enum.reverse(context.points), Enum.reverse(left_out)}
+  end
+
+  # Inlined functions that end with values only. Calling one last is no jump: the caller's frame lives until the value
+  # is there. Those that end with a call, in turn, must stay jumps, because a loop may go through them.
+  defp leaves(%{inline: []}, _context, _known), do: []
+
+  defp leaves(beam, context, known) do
+    found =
+      for {:function, _, name, arity, clauses} <- beam.forms,
+          {name, arity} in beam.inline,
+          not jumps?(clauses, %{context | leaves: known}),
+          do: {name, arity}
+
+    if length(found) == length(known), do: found, else: leaves(beam, context, found)
+  end
+
+  defp jumps?(clauses, context) do
+    {_, context} = clauses(clauses, [], 0, %{context | function: {:inlined, 0}})
+    Enum.any?(context.points, &(elem(&1, 1) == :tail))
   end
 
   defp imports(forms) do
@@ -41,6 +64,9 @@ defmodule ElixirScope.Instrumentation.Functions do
         {clauses, context} = clauses(clauses, positions, 0, context)
         {{:function, anno, name, arity, clauses}, {context, left_out}}
 
+      :copy ->
+        {form, {context, left_out}}
+
       reason ->
         {name, arity} = Context.source_name(name, arity)
         {form, {context, [{name, arity, reason} | left_out]}}
@@ -52,7 +78,7 @@ defmodule ElixirScope.Instrumentation.Functions do
   defp left_out(name, arity, clauses, beam) do
     cond do
       {name, arity} in @generated -> :generated
-      {name, arity} in beam.inline -> :inlined
+      {name, arity} in beam.inline -> if Inlined.copy?(name), do: :copy, else: :inlined
       beam.language == :erlang and maybe?(clauses) -> :maybe_expression
       true -> nil
     end

@@ -212,12 +212,31 @@ defmodule ElixirScope.Instrumentation.EventsTest do
     end
   end
 
-  test "inlined functions have no points, and are listed" do
-    body = "@compile inline: [g: 1]\ndef f(x), do: g(x)\ndef g(x), do: {x}"
+  test "inlined functions: private and recursive ones have no points and are listed; public ones have, for others" do
+    body = """
+    @compile inline: [g: 1, pub: 1, rec: 1]
+    def f(x), do: g(x)
+    defp g(x), do: {pub(x)}
+    def pub(x), do: [x]
+    def rec(0), do: 0
+    def rec(n), do: rec(n - 1)
+    def run, do: {rec(2), Enum.map([3], &pub/1)}
+    """
+
     twin = Twin.compile(body, probe: Recorder)
-    assert [:f] == twin.points |> Enum.map(&elem(&1, 2)) |> Enum.uniq()
+    assert [:f, :pub, :run] == twin.points |> Enum.map(&elem(&1, 2)) |> Enum.uniq() |> Enum.sort()
     {:ok, result} = ElixirScope.Instrumentation.instrument_binary(twin.plain)
-    assert result.left_out == [{:g, 1, :inlined}]
+    assert Enum.sort(result.left_out) == [{:g, 1, :inlined}, {:rec, 1, :inlined}]
+
+    module = Twin.load(twin, :instrumented)
+    assert {{[1]}, events} = Recorder.run(fn -> module.f(1) end)
+    assert [:enter, :exit] == Enum.map(events, &elem(&1, 0))
+    refute Enum.any?(Recorder.brief(events, twin.points), &match?({_, :pub, _}, &1))
+
+    assert {[1], events} = Recorder.run(fn -> module.pub(1) end)
+    assert [{:enter, :pub, token}, {:exit, :pub, token}] = Recorder.brief(events, twin.points)
+    assert {{0, [[3]]}, events} = Recorder.run(fn -> module.run() end)
+    assert Enum.count(Recorder.brief(events, twin.points), &match?({:enter, :pub, _}, &1)) == 1
   end
 
   test "every activation of a sample is closed once" do

@@ -1,42 +1,83 @@
 defmodule ElixirScope.Instrumentation.StdlibTest do
   use ExUnit.Case, async: true
 
-  @script Path.expand("../../scripts/stdlib.exs", __DIR__)
   @root Path.expand("../../..", __DIR__)
+  @sources "ELIXIR_SCOPE_ELIXIR_SRC"
 
   # The Elixir sources when they are there, else what every checkout has: this project's own files.
   defp patterns do
-    case System.get_env("ELIXIR_SCOPE_ELIXIR_SRC") do
+    case System.get_env(@sources) do
       nil -> ["#{@root}/{lib,test}/**/*.{ex,exs}"]
       dir -> ["#{dir}/**/*.{ex,exs}"]
     end
   end
 
-  defp run(step) do
-    arguments = ["-pa", Mix.Project.compile_path(), @script, "#{step}" | patterns()]
+  # Every how many-th file a sample takes.
+  defp step, do: if(System.get_env(@sources), do: 25, else: 6)
+
+  defp script(name, step) do
+    arguments = [
+      "-pa",
+      Mix.Project.compile_path(),
+      Path.join([@root, "test/scripts", name]),
+      "#{step}" | patterns()
+    ]
+
     {output, status} = System.cmd("elixir", arguments, stderr_to_stdout: true)
     assert status == 0, output
+    output
+  end
 
-    assert [_, files, modules, different] =
-             Regex.run(~r/files: (\d+), modules: (\d+), different: (\d+)$/m, output),
+  defp number(output, name) do
+    assert [_, number] = Regex.run(~r/\b#{name}: (\d+)/, output), output
+    String.to_integer(number)
+  end
+
+  defp same_bytes(step) do
+    output = script("stdlib.exs", step)
+    assert number(output, "different") == 0, output
+    assert number(output, "modules") >= 30, output
+    refute output =~ "skipped:", output
+    number(output, "files")
+  end
+
+  defp same_counts(step) do
+    output = script("call_counts.exs", step)
+    assert number(output, "different") == 0, output
+    assert number(output, "functions") > 100, output
+    assert number(output, "began") == number(output, "ended"), output
+    assert number(output, "orphans") == 0, output
+
+    assert number(output, "offered") ==
+             number(output, "stored") + number(output, "dropped") + number(output, "in flight"),
            output
 
-    [files, modules, different] = Enum.map([files, modules, different], &String.to_integer/1)
-    assert different == 0, output
-    assert modules >= 30, output
-    refute output =~ "skipped:"
-    files
+    assert number(output, "dropped") == 0, output
+    number(output, "calls")
   end
 
-  @tag timeout: 300_000
+  @tag timeout: 600_000
   test "the standard library, instrumented live, formats a sample of sources to the same bytes" do
-    assert run(if(System.get_env("ELIXIR_SCOPE_ELIXIR_SRC"), do: 20, else: 5)) >= 10
+    assert same_bytes(step()) >= 10
   end
 
-  @tag :elixir_sources
-  @tag timeout: 3_600_000
-  test "... and all of the Elixir sources" do
-    assert System.get_env("ELIXIR_SCOPE_ELIXIR_SRC"), "set ELIXIR_SCOPE_ELIXIR_SRC to the Elixir sources"
-    assert run(1) >= 500
+  @tag timeout: 600_000
+  test "every function of it is captured as often as the virtual machine counts" do
+    assert same_counts(step()) > 10_000
+  end
+
+  describe "all of the Elixir sources" do
+    @describetag :elixir_sources
+    @describetag timeout: 3_600_000
+
+    test "are formatted to the same bytes" do
+      assert System.get_env(@sources), "set #{@sources} to the Elixir sources"
+      assert same_bytes(1) >= 500
+    end
+
+    test "are formatted with the calls that the virtual machine counts" do
+      assert System.get_env(@sources), "set #{@sources} to the Elixir sources"
+      assert same_counts(1) > 1_000_000
+    end
   end
 end
