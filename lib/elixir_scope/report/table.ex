@@ -3,8 +3,9 @@ defmodule ElixirScope.Report.Table do
   Rows of text in columns that line up, in a given width.
 
   A column is `{title, align}` or `{title, align, opts}`, `align` being `:left` or `:right`. When the rows
-  are wider than `width`, columns with `flex: true` give way, the widest first, down to `:min` columns each
-  (8 by default); what is cut ends (or with `cut: :start` begins) with `…`.
+  are wider than `width`, columns with `flex: true` give way (with `flex: 2` before these), the widest
+  first, down to `:min` columns each (8 by default); what is cut ends (or with `cut: :start` begins) with
+  `…`.
 
       iex> columns = [{"function", :left}, {"calls", :right}]
       iex> text = ElixirScope.Report.Table.render(columns, [["Cart.add/2", "12"], ["Cart.total/1", "7"]])
@@ -38,11 +39,15 @@ defmodule ElixirScope.Report.Table do
     %{
       title: title,
       align: align,
-      flex: Keyword.get(opts, :flex, false),
+      flex: rank(Keyword.get(opts, :flex, false)),
       min: max(Keyword.get(opts, :min, @flex_min), Width.of(title)),
       cut: Keyword.get(opts, :cut, :end)
     }
   end
+
+  defp rank(false), do: 0
+  defp rank(true), do: 1
+  defp rank(rank) when is_integer(rank), do: rank
 
   # A cell is one line, and shows no control character: text from a program must not steer the terminal.
   defp clean(text), do: String.replace(text, ~r/[\x{0}-\x{1F}\x{7F}-\x{9F}]+/u, " ")
@@ -62,19 +67,23 @@ defmodule ElixirScope.Report.Table do
 
   defp narrow(pairs, over) when over <= 0, do: pairs
 
+  # The columns of the highest rank give way first; among them the widest.
   defp narrow(pairs, over) do
     flexible =
-      for {{width, column}, ix} <- Enum.with_index(pairs), column.flex and width > column.min, do: {width, ix}
+      for {{width, column}, ix} <- Enum.with_index(pairs),
+          column.flex > 0 and width > column.min,
+          do: {column.flex, width, ix}
 
     case Enum.sort(flexible, :desc) do
       [] ->
         pairs
 
-      [{widest, ix} | rest] ->
-        # down to the next widest at once, so that the loop is as long as there are columns
+      [{rank, widest, ix} | rest] ->
+        # down to the next widest of its rank at once, so that the loop is as long as there are columns
         {_, column} = Enum.at(pairs, ix)
-        next = with [{second, _} | _] when second < widest <- rest, do: second, else: (_ -> 0)
-        target = Enum.max([widest - over, min(next, widest - 1), column.min])
+        next = with [{^rank, second, _} | _] when second < widest <- rest, do: second, else: (_ -> column.min)
+        next = if match?([{^rank, ^widest, _} | _], rest), do: widest - 1, else: next
+        target = Enum.max([widest - over, next, column.min])
         narrow(List.replace_at(pairs, ix, {target, column}), over - (widest - target))
     end
   end

@@ -142,7 +142,7 @@ defmodule ElixirScope.Report.Text do
 
   # The end of a name says more than its beginning.
   defp function, do: {"function", :left, flex: true, min: 16, cut: :start}
-  defp place, do: {"at", :left, flex: true, min: 10, cut: :start}
+  defp place, do: {"at", :left, flex: 2, min: 16, cut: :start}
   defp right(title), do: {title, :right}
 
   defp losses(%{totals: totals} = report, opts) do

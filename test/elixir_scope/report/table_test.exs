@@ -36,6 +36,20 @@ defmodule ElixirScope.Report.TableTest do
     refute Table.render(@columns, rows, width: 140) =~ "…"
   end
 
+  test "columns of a higher rank give way first" do
+    columns = [{"name", :left, flex: true}, {"place", :left, flex: 2, min: 10}]
+    row = [String.duplicate("a", 40), String.duplicate("b", 30)]
+
+    widths = fn width ->
+      [_, line] = columns |> Table.render([row], width: width) |> String.split("\n")
+      line |> String.split("  ") |> Enum.map(&Width.of/1)
+    end
+
+    assert widths.(72) == [40, 30]
+    assert widths.(60) == [40, 18]
+    assert widths.(50) == [38, 10]
+  end
+
   test "a cell never steers the terminal" do
     text = Table.render([{"a", :left}], [["x\e[31my\nz\r"]])
     refute text =~ "\e"
