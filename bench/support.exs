@@ -113,7 +113,7 @@ defmodule Bench do
       nil ->
         IO.puts(
           :stderr,
-          "This benchmark reads the Elixir sources: set ELIXIR_SCOPE_ELIXIR_SRC (bin/elixir-sources fetches them)."
+          "This benchmark reads the Elixir sources: set ELIXIR_SCOPE_ELIXIR_SRC (bin/elixir-source fetches them)."
         )
 
         System.halt(1)
