@@ -50,7 +50,7 @@ defmodule ElixirScope.Report.Answer do
   # Units are in the names of the fields; values stay as they are, so that they can be compared and typed
   # into a query.
   defp cell(nil, _field), do: "-"
-  defp cell(float, _field) when is_float(float), do: :erlang.float_to_binary(float, decimals: 3)
+  defp cell(float, _field) when is_float(float), do: decimal(float)
 
   defp cell(integer, field) when is_integer(integer) and field in [:line, :column],
     do: Integer.to_string(integer)
@@ -69,8 +69,12 @@ defmodule ElixirScope.Report.Answer do
     do: map |> Enum.sort() |> Enum.map_join(", ", fn {key, value} -> "#{key}: #{brief(value)}" end)
 
   defp brief(list) when is_list(list), do: Enum.map_join(list, "; ", &brief/1)
-  defp brief(float) when is_float(float), do: :erlang.float_to_binary(float, decimals: 3)
+  defp brief(float) when is_float(float), do: decimal(float)
   defp brief(other), do: to_string(other)
+
+  # A call of a few nanoseconds is 0.000012 ms, and not nothing.
+  defp decimal(float) when abs(float) >= 1, do: :erlang.float_to_binary(float, decimals: 3)
+  defp decimal(float), do: :erlang.float_to_binary(float, [:compact, decimals: 6])
 
   defp cut(text) when byte_size(text) <= @cell_bytes_max, do: text
   defp cut(text), do: String.slice(text, 0, @cell_bytes_max) <> "…"
