@@ -149,6 +149,22 @@ defmodule ElixirScope.Static.DefinitionsTest do
     assert Map.keys(functions!(text)) == ["A.__using__/1"]
   end
 
+  test "a head is no call of what it defines" do
+    text = """
+    defmodule A do
+      defmacro defmodule(alias, do_block), do: {alias, do_block}
+      defmacro alias(A.B, opts), do: opts
+      defmacro if(x, y), do: {x, y}
+      defmacro quote(x, y), do: {x, y}
+      defimpl P, for: B, do: def f(x), do: x
+    end
+    """
+
+    assert modules(text) == ["A", "P.B"]
+    assert %{metrics: %{cognitive_complexity: 0, nesting_depth: 0}} = functions!(text)["A.if/2"]
+    assert map_size(functions!(text)) == 5
+  end
+
   test "a name that is computed" do
     text =
       "for m <- [A, B] do\n defmodule Module.concat(m, X) do\n def f, do: 1\n end\n defmodule m do\n end\nend"

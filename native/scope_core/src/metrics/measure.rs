@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::ast::{Ast, Kind, NodeIx};
 use crate::atoms::Atom;
 use crate::source::Unit;
+use crate::source::head::head_call;
 use crate::source::words::{Word, atom, word};
 
 use super::clause::{ClauseMetrics, FunctionMetrics, ModuleMetrics};
@@ -102,7 +103,7 @@ impl<'a> ClauseWalk<'a> {
     }
 
     fn run(&mut self, node: NodeIx) {
-        let head = head(self.ast, node);
+        let head = head_call(self.ast, node);
         let (mut at, end) = (node.0, self.ast.end(node));
         while at < end {
             let ix = NodeIx(at);
@@ -114,17 +115,14 @@ impl<'a> ClauseWalk<'a> {
                 at = self.ast.end(ix);
                 continue;
             }
+            // Credo's walk does not tell a head from a call; the others do.
+            self.credo += word.map_or(0, |word| credo_of(self.ast, ix, word));
+            let word = word.filter(|_| Some(ix) != head);
             self.nesting.visit(at, self.ast.end(ix), word);
             self.cognitive.visit(self.ast, ix, word);
             match word {
-                Some(word) => {
-                    self.mccabe += mccabe_of(self.ast, ix, word);
-                    self.credo += credo_of(self.ast, ix, word);
-                    if word == Word::Capture {
-                        self.capture(ix);
-                    }
-                }
-                // The head looks like a call of the function that it defines.
+                Some(Word::Capture) => self.capture(ix),
+                Some(word) => self.mccabe += mccabe_of(self.ast, ix, word),
                 None if Some(ix) != head => self.call(ix),
                 None => {}
             }
@@ -163,20 +161,6 @@ impl<'a> ClauseWalk<'a> {
         if let Some(key) = name.zip(arity) {
             self.calls.extend(self.locals.get(&key));
         }
-    }
-}
-
-/// The name with its arguments in a definition, or in one head of a delegated list.
-fn head(ast: &Ast, node: NodeIx) -> Option<NodeIx> {
-    let is_definition = ast.atom_of(node, Kind::Call).and_then(word).is_some();
-    let written = if is_definition {
-        ast.child(node, 0)?
-    } else {
-        node
-    };
-    match ast.atom_of(written, Kind::Call).and_then(word) {
-        Some(Word::When) => ast.child(written, 0),
-        _ => Some(written),
     }
 }
 

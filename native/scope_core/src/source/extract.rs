@@ -7,7 +7,7 @@ use crate::atoms::Atom;
 
 use super::aliases::{Aliases, Name, end_of_scope, is};
 use super::define::{FunctionKind, ModuleKind};
-use super::head::{Head, heads};
+use super::head::{Head, head_call, heads};
 use super::words::{Word, word};
 
 #[derive(Debug)]
@@ -54,6 +54,8 @@ struct Walk<'a> {
     enclosing: Vec<(u32, Inside)>,
     /// Where the conditions that enclose the entry at hand end.
     conditions: Vec<u32>,
+    /// The head of a definition: it looks like a call of what it defines, and is none.
+    head: Option<NodeIx>,
     found: Found,
 }
 
@@ -63,6 +65,7 @@ pub(super) fn extract(ast: &Ast) -> Found {
         aliases: Aliases::default(),
         enclosing: Vec::new(),
         conditions: Vec::new(),
+        head: None,
         found: Found::default(),
     };
     let mut at = 0u32;
@@ -77,6 +80,7 @@ pub(super) fn extract(ast: &Ast) -> Found {
         let ix = NodeIx(at);
         let word = ast.atom_of(ix, Kind::Call).and_then(word);
         at = match word {
+            Some(_) if walk.head == Some(ix) => at + 1,
             Some(Word::Quote) => ast.end(ix),
             Some(word) => {
                 walk.call(ix, word);
@@ -267,6 +271,7 @@ impl Walk<'_> {
         if heads.is_empty() {
             return;
         }
+        self.head = head_call(self.ast, ix);
         for head in heads {
             self.found.clauses.push(FoundClause { module, kind, head });
         }

@@ -7,7 +7,7 @@ use crate::atoms::Atom;
 
 use super::aliases::{computed, is, keyword};
 use super::define::FunctionKind;
-use super::words::Word;
+use super::words::{Word, word};
 
 pub(super) struct Head {
     pub(super) name: Atom,
@@ -37,6 +37,31 @@ pub(super) fn heads(ast: &Ast, definition: NodeIx, kind: FunctionKind) -> Vec<He
     head(ast, first, definition, kind, bodiless)
         .into_iter()
         .collect()
+}
+
+/// The name with its arguments, in a definition or in one head of a delegated list.
+pub(crate) fn head_call(ast: &Ast, node: NodeIx) -> Option<NodeIx> {
+    let is_definition = matches!(
+        ast.atom_of(node, Kind::Call).and_then(word),
+        Some(
+            Word::Def
+                | Word::Defp
+                | Word::Defmacro
+                | Word::Defmacrop
+                | Word::Defdelegate
+                | Word::Defguard
+                | Word::Defguardp
+        )
+    );
+    let written = if is_definition {
+        ast.child(node, 0)?
+    } else {
+        node
+    };
+    match ast.atom_of(written, Kind::Call).and_then(word) {
+        Some(Word::When) => ast.child(written, 0),
+        _ => Some(written),
+    }
 }
 
 fn has_body(ast: &Ast, arg: NodeIx, kind: FunctionKind) -> bool {

@@ -164,6 +164,13 @@ impl Unit {
         if let [one] = exact[..] {
             return Some(one);
         }
+        // What defaults make is written in the head that declares them.
+        let declared = |&one: &u32| clause(one).bodiless && clause(one).position.line == line;
+        if exact.is_empty() {
+            if let Some(one) = all.clone().find(declared) {
+                return Some(one);
+            }
+        }
         let by_column = exact
             .iter()
             .find(|&&one| Some(clause(one).position.column) == column);
@@ -193,12 +200,17 @@ impl Unit {
         column: Option<u32>,
         ordinal: Option<u32>,
     ) -> Option<u32> {
-        self.clause_at(
-            self.find_function(module, name, arity)?,
-            line,
-            column,
-            ordinal,
-        )
+        let starts_here = |number: u32| {
+            let clauses = self.functions[number as usize].clauses.clone();
+            let mut clauses = clauses.map(|clause| &self.clauses[clause as usize]);
+            clauses.any(|clause| clause.position.line == line)
+        };
+        // Clauses of one compiled function may come from two written ones: `f/2`, and `f/3` with a default.
+        let function = self
+            .functions_for(module, name, arity)
+            .find(|&number| starts_here(number))
+            .or_else(|| self.find_function(module, name, arity))?;
+        self.clause_at(function, line, column, ordinal)
     }
 
     /// The clause that a node belongs to, a number of `clauses()`.

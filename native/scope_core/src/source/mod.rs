@@ -7,7 +7,7 @@
 mod aliases;
 mod define;
 mod extract;
-mod head;
+pub(crate) mod head;
 mod id;
 mod ids;
 mod locate;

@@ -146,6 +146,8 @@ fn runtime_places_lead_to_clauses() {
     assert_eq!(clause("f", 1, 77, Some(0)), Some(1));
     assert_eq!(clause("f", 1, 77, Some(1)), Some(2));
     assert_eq!(clause("f", 1, 77, Some(9)), Some(1));
+    // The function that its defaults make says where it is written: there.
+    assert_eq!(clause("f", 1, 2, Some(0)), Some(0));
     assert_eq!(clause("MACRO-m", 1, 6, Some(0)), Some(3));
     assert_eq!(clause("m", 0, 6, Some(0)), None);
     assert_eq!(clause("g", 0, 3, None), None);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::ast::{Ast, NodeIx};
-use crate::atoms::Atom;
+use crate::atoms::{Atom, existing};
 use crate::error::{Error, Result};
 use crate::metrics;
 
@@ -299,28 +299,44 @@ impl Unit {
     /// The function that answers a call: of this arity, or with defaults that make this arity; for
     /// `MACRO-name` the macro. Its number in `functions()`.
     pub fn find_function(&self, module: Atom, name: Atom, arity: u32) -> Option<u32> {
-        let (name, arity, wants_macro) = match name.text().strip_prefix("MACRO-") {
-            Some(text) => (crate::atoms::existing(text)?, arity.checked_sub(1)?, true),
-            None => (name, arity, false),
+        self.functions_for(module, name, arity).next()
+    }
+
+    /// All functions that may answer a call: those of this arity first, then those whose defaults make it.
+    pub(super) fn functions_for(
+        &self,
+        module: Atom,
+        name: Atom,
+        arity: u32,
+    ) -> impl Iterator<Item = u32> + '_ {
+        let called = match name.text().strip_prefix("MACRO-") {
+            Some(text) => existing(text)
+                .zip(arity.checked_sub(1))
+                .map(|called| (called, true)),
+            None => Some(((name, arity), false)),
         };
-        let modules = self
-            .modules
-            .iter()
-            .filter(|one| one.name == module && !one.dynamic);
-        let numbers = || modules.clone().flat_map(|one| one.functions.clone());
-        let named = |&number: &u32| {
-            let one = &self.functions[number as usize];
-            one.name == name && !one.dynamic && one.kind.is_macro() == wants_macro
+        let modules = move || {
+            let named = move |one: &&ModuleDef| one.name == module && !one.dynamic;
+            self.modules
+                .iter()
+                .filter(named)
+                .flat_map(|one| one.functions.clone())
         };
-        let exact = |&number: &u32| self.functions[number as usize].arity == arity;
-        let by_default = |&number: &u32| {
-            let one = &self.functions[number as usize];
-            one.arity > arity && one.arity - one.defaults <= arity
-        };
-        numbers()
-            .filter(named)
-            .find(exact)
-            .or_else(|| numbers().filter(named).find(by_default))
+        called
+            .into_iter()
+            .flat_map(move |((name, arity), wants_macro)| {
+                let named = move |&number: &u32| {
+                    let one = &self.functions[number as usize];
+                    one.name == name && !one.dynamic && one.kind.is_macro() == wants_macro
+                };
+                let exact = move |&number: &u32| self.functions[number as usize].arity == arity;
+                let by_default = move |&number: &u32| {
+                    let one = &self.functions[number as usize];
+                    one.arity > arity && one.arity - one.defaults <= arity
+                };
+                let exact = modules().filter(named).filter(exact);
+                exact.chain(modules().filter(named).filter(by_default))
+            })
     }
 
     /// Bytes held: the AST and everything found in it.
