@@ -50,6 +50,8 @@ defmodule ElixirScope.Native do
   def capture_now, do: missing()
   def capture_visible(_ticks), do: missing()
   def capture_pending, do: missing()
+  def capture_suspects(_quiet_ms, _limit), do: missing()
+  def capture_retire(_pid, _stack, _ticks), do: missing()
   def capture_register(_module, _build, _points), do: missing()
   def capture_switch(_selection, _on), do: missing()
   def capture_accounts, do: missing()

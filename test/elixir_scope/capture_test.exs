@@ -182,6 +182,42 @@ defmodule ElixirScope.CaptureTest do
     end
   end
 
+  describe "exceptions that code without probes catches" do
+    test "do not leave a waiting process with activations for ever", %{store: store} do
+      pid =
+        spawn_link(fn ->
+          for _ <- 1..3 do
+            try do
+              Probed.raises(fn -> throw(:away) end)
+            catch
+              :away -> :ok
+            end
+          end
+
+          receive do: (:go -> Probed.leaf(1))
+          receive do: (:end -> :ok)
+        end)
+
+      parked = elem(spawn_parked(), 0)
+      :ok = Capture.flush()
+      assert %{calls: 3, open: 3} = stats(store, :raises)
+      # A second of silence, and the next look.
+      Process.sleep(2_600)
+      assert %{calls: 3, errors: 3, open: 0} = stats(store, :raises)
+      # Who really waits inside of an activation keeps it.
+      assert %{calls: 1, open: 1} = stats(store, :parked)
+      send(pid, :go)
+      send(parked, {:go, 1})
+      Process.sleep(20)
+      :ok = Capture.flush()
+      assert %{calls: 1, returned: 1} = stats(store, :leaf)
+      assert %{returned: 1} = stats(store, :parked)
+      assert {:ok, edges} = Core.Runtime.edges(store)
+      refute Enum.any?(edges, &match?({{_, :raises, 1}, {_, :leaf, 1}, _, _}, &1))
+      send(pid, :end)
+    end
+  end
+
   describe "on and off" do
     test "what began is recorded to its end; what begins while off is not", %{store: store, before: before} do
       {pid, monitor} = spawn_parked()

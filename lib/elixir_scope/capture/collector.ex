@@ -9,12 +9,14 @@ defmodule ElixirScope.Capture.Collector do
 
   use GenServer
 
+  alias ElixirScope.Capture.Stale
   alias ElixirScope.Core
 
   @slice_us 1_000
   @pause_ms 1
   # After `stop`, while so much is still open that its ends could overflow a ring.
   @watch_ms 200
+  @stale_ms 1_000
 
   def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
 
@@ -36,61 +38,71 @@ defmodule ElixirScope.Capture.Collector do
        }}
   end
 
-  # The state: `{slice, until}`. `slice` names the message that is awaited next (nil when none is: asleep). After `stop` there is
-  # work until everything before `until` (ticks) was read; `until` is nil while capture is on.
+  # The state: `{slice, stale, until}`. `slice` and `stale` name the messages that are awaited: the next slice, and the
+  # next look for stale activations (nil when none is: asleep). After `stop` there is work until everything before
+  # `until` (ticks) was read; `until` is nil while capture is on.
+  @asleep {nil, nil, nil}
+
   @impl true
   def init(_) do
-    if Core.Capture.active?(), do: {:ok, wake()}, else: {:ok, {nil, nil}}
+    if Core.Capture.active?(), do: {:ok, wake()}, else: {:ok, @asleep}
   end
 
   @impl true
-  def handle_call({:start, overflow}, _from, state) do
+  def handle_call({:start, overflow}, _from, {slice, stale, _until} = state) do
     case Core.Capture.start(overflow) do
-      :ok -> {:reply, :ok, wake()}
+      :ok when slice == nil -> {:reply, :ok, wake()}
+      :ok -> {:reply, :ok, {slice, stale, nil}}
       error -> {:reply, error, state}
     end
   end
 
-  def handle_call(:stop, _from, {slice, _until}) do
+  def handle_call(:stop, _from, {slice, stale, until}) do
     case Core.Capture.stop() do
-      :ok -> {:reply, :ok, {slice, Core.Capture.now()}}
-      error -> {:reply, error, {slice, nil}}
+      :ok -> {:reply, :ok, {slice, stale, Core.Capture.now()}}
+      error -> {:reply, error, {slice, stale, until}}
     end
   end
 
   @impl true
-  def handle_info({:slice, slice}, {slice, until}) do
+  def handle_info({:slice, slice}, {slice, stale, until}) do
     case Core.Capture.ingest(@slice_us, false) do
-      {:ok, true} -> {:noreply, {next(0), until}}
-      {:ok, false} -> {:noreply, after_round(until)}
-      :busy -> {:noreply, {next(@pause_ms), until}}
-      {:error, _} -> {:noreply, {nil, nil}}
+      {:ok, true} -> {:noreply, {next(:slice, 0), stale, until}}
+      {:ok, false} -> {:noreply, after_round(stale, until)}
+      :busy -> {:noreply, {next(:slice, @pause_ms), stale, until}}
+      {:error, _} -> {:noreply, @asleep}
     end
   end
 
-  # A slice that was called off by a `start`.
+  def handle_info({:stale, stale}, {slice, stale, until}) when slice != nil do
+    _ = Stale.check()
+    {:noreply, {slice, next(:stale, @stale_ms), until}}
+  end
+
+  # Of a time before it fell asleep.
   def handle_info(_other, state), do: {:noreply, state}
 
   defp wake do
     be_ignored()
-    {next(0), nil}
+    {next(:slice, 0), next(:stale, @stale_ms), nil}
   end
 
-  defp next(pause_ms) do
-    slice = make_ref()
-    message = {:slice, slice}
+  defp next(what, pause_ms) do
+    name = make_ref()
+    message = {what, name}
     if pause_ms == 0, do: send(self(), message), else: :erlang.send_after(pause_ms, self(), message)
-    slice
+    name
   end
 
-  defp after_round(nil), do: {next(@pause_ms), nil}
+  defp after_round(stale, nil), do: {next(:slice, @pause_ms), stale, nil}
 
-  defp after_round(until) do
+  defp after_round(stale, until) do
     cond do
-      not Core.Capture.visible?(until) -> {next(0), until}
-      # Ends of what is open are recorded even when capture is off. A few fit into the rings until somebody flushes; many do not.
-      Core.Capture.pending?() -> {next(@watch_ms), until}
-      true -> {nil, nil}
+      not Core.Capture.visible?(until) -> {next(:slice, 0), stale, until}
+      # Ends of what is open are recorded even when capture is off. A few fit into the rings until somebody flushes;
+      # many do not.
+      Core.Capture.pending?() -> {next(:slice, @watch_ms), stale, until}
+      true -> @asleep
     end
   end
 

@@ -47,6 +47,8 @@ defmodule ElixirScope.Core.Capture do
   def now, do: Core.call(fn -> Native.capture_now() end)
   def visible?(ticks), do: Core.call(fn -> Native.capture_visible(ticks) end)
   def pending?, do: Core.call(fn -> Native.capture_pending() end) == true
+  def suspects(quiet_ms, limit), do: Core.call(fn -> Native.capture_suspects(quiet_ms, limit) end)
+  def retire(pid, stack, ticks), do: Core.call(fn -> Native.capture_retire(pid, stack, ticks) end)
   def accounts, do: Core.call(fn -> Native.capture_accounts() end)
 
   defp not_local(other), do: invalid("#{inspect(other, limit: 5)} is no process of this node")

@@ -8,7 +8,7 @@ use scope_core::capture::{Accounts, Overflow, Work};
 use scope_core::error::{Error, Result};
 use scope_core::limits;
 
-use crate::capture::{Vm, capture, existing, pid_word};
+use crate::capture::{Vm, capture, existing, pid_word, word_pid};
 use crate::{atoms, error, runtime};
 
 /// A slice never takes longer than this, whatever is asked for.
@@ -96,6 +96,23 @@ fn capture_visible(ticks: u64) -> bool {
 #[rustler::nif]
 fn capture_pending() -> bool {
     existing().is_some_and(|capture| capture.needs_watching())
+}
+
+/// Up to `limit` pids that have something open and have been silent for `quiet_ms`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_suspects(quiet_ms: u64, limit: usize) -> Vec<LocalPid> {
+    let words = existing().and_then(|it| it.suspects(Duration::from_millis(quiet_ms), limit.min(64)).ok());
+    words.unwrap_or_default().into_iter().map(word_pid).collect()
+}
+
+/// `capture_retire(pid, [{m, f, a}], ticks)`: `{:ok, how_many}`, or `:busy`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_retire<'a>(env: Env<'a>, pid: LocalPid, stack: Vec<Term<'a>>, seen: u64) -> Term<'a> {
+    let stack: Vec<FunctionKey> = stack.into_iter().filter_map(runtime::function_key).collect();
+    match capture().retire(pid_word(&pid), &stack, seen) {
+        Ok(retired) => (atoms::ok(), retired).encode(env),
+        Err(_) => atoms::busy().encode(env),
+    }
 }
 
 /// `capture_register(module, build, points)`: `{:ok, count}`.

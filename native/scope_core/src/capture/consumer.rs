@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::atoms::Atom;
 use crate::capture::Capture;
-use crate::capture::clock::{Calibration, Clock};
+use crate::capture::clock::{Calibration, Clock, Ticks};
 use crate::capture::drain::Drain;
+use crate::capture::points::FunctionKey;
 use crate::ingest::{Engine, EngineCounts};
 
 /// What the consumer needs of the VM.
@@ -50,11 +51,11 @@ pub struct Consumer {
 const CHUNK: usize = 512;
 
 impl Consumer {
-    pub(super) fn new(clock: &Clock) -> Self {
+    pub(super) fn new(clock: &Clock, frames_max: usize) -> Self {
         let calibration = Calibration::new(clock);
         Consumer {
             drain: Drain::default(),
-            engine: Engine::new(first_event_id()),
+            engine: Engine::new(first_event_id(), frames_max),
             calibration,
             watermark: 0,
             downs_missed: 0,
@@ -115,6 +116,36 @@ impl Consumer {
             records: records as u64,
             more,
         }
+    }
+
+    pub(super) fn suspects(
+        &mut self,
+        capture: &Capture,
+        quiet: Duration,
+        limit: usize,
+    ) -> Vec<u64> {
+        let now_ns = self.calibration.to_ns(capture.clock.now());
+        self.engine
+            .suspects(now_ns.saturating_sub(quiet.as_nanos() as u64), limit)
+    }
+
+    pub(super) fn retire(
+        &mut self,
+        capture: &Capture,
+        process: u64,
+        stack: &[FunctionKey],
+        seen: Ticks,
+    ) -> usize {
+        if self.watermark < seen || !self.drain.is_done() {
+            return 0;
+        }
+        capture.subscribers(self.engine.stores());
+        let retired = self
+            .engine
+            .retire(process, stack, self.calibration.to_ns(seen));
+        self.engine.deliver();
+        self.engine.stores().clear();
+        retired
     }
 
     fn end_round(&mut self, capture: &Capture, host: &mut dyn Host) {

@@ -104,7 +104,17 @@ impl Capture {
     }
 
     pub fn with(clock: Clock, points: PointRegistry, ring_records: usize) -> Self {
-        let consumer = Consumer::new(&clock);
+        Self::with_frames_max(clock, points, ring_records, limits::FRAMES_MAX)
+    }
+
+    /// With a bound of its own on open activations, for tests.
+    pub(crate) fn with_frames_max(
+        clock: Clock,
+        points: PointRegistry,
+        ring_records: usize,
+        frames_max: usize,
+    ) -> Self {
+        let consumer = Consumer::new(&clock, frames_max);
         Capture {
             active: AtomicBool::new(false),
             wait: AtomicBool::new(false),
@@ -282,9 +292,7 @@ impl Capture {
     /// `Busy` when somebody else is at it. The seat is a guard within this call: it is given up however the call
     /// ends, even when the process that made it was killed meanwhile.
     pub fn ingest(&self, host: &mut dyn Host, work: Work) -> Result<Slice> {
-        let mut consumer = self.consumer.try_lock().ok_or(crate::error::Error::Busy {
-            what: "the consumer",
-        })?;
+        let mut consumer = self.seat()?;
         let slice = consumer.slice(self, host, work);
         self.watermark
             .store(consumer.watermark(), Ordering::Release);
@@ -297,6 +305,28 @@ impl Capture {
     pub fn needs_watching(&self) -> bool {
         let engine = self.published.lock().counts;
         engine.open + engine.marks > self.threads.records() / 8
+    }
+
+    /// Up to `limit` processes that have something open, have been silent for `quiet`, and were not named since they last
+    /// reported. `Busy` as with `ingest`.
+    pub fn suspects(&self, quiet: std::time::Duration, limit: usize) -> Result<Vec<u64>> {
+        let mut consumer = self.seat()?;
+        Ok(consumer.suspects(self, quiet, limit))
+    }
+
+    /// Ends what a process has open of functions that were not on its stack at `seen` (ticks), as errors; how many. To
+    /// be called once `watermark` has passed `seen`, otherwise nothing is done.
+    pub fn retire(&self, process: u64, stack: &[points::FunctionKey], seen: u64) -> Result<usize> {
+        let mut consumer = self.seat()?;
+        let retired = consumer.retire(self, process, stack, seen);
+        self.published.lock().counts = consumer.counts();
+        Ok(retired)
+    }
+
+    fn seat(&self) -> Result<parking_lot::MutexGuard<'_, Consumer>> {
+        self.consumer.try_lock().ok_or(crate::error::Error::Busy {
+            what: "the consumer",
+        })
     }
 
     /// Everything stamped before this has reached the stores.

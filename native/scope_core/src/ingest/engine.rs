@@ -12,8 +12,9 @@
 //!
 //! **Known limit.** When *uninstrumented* code catches an exception and goes on, no lower frame reports, and the
 //! unwound frames stay: what that process calls next seems called by them. They end with the next frame below them
-//! that reports, or with the process; `retire` ends those that a look at the real stack shows to be gone. At the limit on
-//! frames, beginnings are counted and end at once as `Lost`.
+//! that reports, or with the process, or when the process has been silent for a while and a look at its real stack shows
+//! them to be gone (`suspects`, `retire`). Their number is bounded by the limit on frames, where beginnings are counted
+//! and end at once as `Lost`.
 
 use ahash::AHashMap;
 
@@ -80,12 +81,8 @@ pub struct Engine {
 const BATCH: usize = 1024;
 
 impl Engine {
-    /// Its first event gets the given id.
-    pub fn new(first_event_id: u64) -> Self {
-        Self::with_frames_max(first_event_id, limits::FRAMES_MAX)
-    }
-
-    pub(super) fn with_frames_max(first_event_id: u64, frames_max: usize) -> Self {
+    /// Its first event gets the given id; it follows at most `frames_max` activations at a time.
+    pub fn new(first_event_id: u64, frames_max: usize) -> Self {
         Engine {
             points: Vec::new(),
             functions: Vec::new(),
@@ -423,7 +420,7 @@ impl Engine {
             point: frame.point,
             edge: NONE,
             inclusive_ns,
-            self_ns: inclusive_ns - frame.children_ns,
+            self_ns: inclusive_ns.saturating_sub(frame.children_ns),
             opened: frame.opened,
             reason,
         });
@@ -564,6 +561,69 @@ impl Engine {
                 self.dying.push(*number);
             }
         }
+    }
+
+    /// Processes that have something open and have been silent since `quiet_ns`: whether it is really open, a look at
+    /// their stack can tell. Each is named once for a silence.
+    pub fn suspects(&mut self, quiet_ns: u64, limit: usize) -> Vec<u64> {
+        let mut found = Vec::new();
+        for number in self.by_word.values() {
+            let process = &mut self.processes[*number as usize];
+            let heard_ns = process.heard_ns();
+            if found.len() == limit {
+                break;
+            }
+            if !process.frames.is_empty() && heard_ns < quiet_ns && process.asked_ns != heard_ns {
+                process.asked_ns = heard_ns;
+                found.push(process.word);
+            }
+        }
+        found
+    }
+
+    /// Ends the activations of a process whose functions are not on its real stack, as it was at `seen_ns`: an exception
+    /// unwound them, code that does not report caught it, and the process went on. Every record stamped before has been
+    /// taken; when there are later ones, or the process is not known any more, nothing is done.
+    pub fn retire(&mut self, word: u64, stack: &[FunctionKey], seen_ns: u64) -> usize {
+        let Some(number) = self.by_word.get(&word).copied() else {
+            return 0;
+        };
+        let functions = &self.functions;
+        let process = &mut self.processes[number as usize];
+        let at_ns = process.heard_ns();
+        if process.dying || at_ns >= seen_ns {
+            return 0;
+        }
+        let gone = process.take_out(|frame| match functions.get(frame.function as usize) {
+            Some(Some(function)) => !stack.contains(function),
+            _ => false,
+        });
+        if process.frames.iter().all(Frame::is_mark) {
+            self.counts.marks -= process.frames.len() as u64;
+            process.frames.clear();
+        }
+        for (frame, inclusive_ns) in &gone {
+            let inclusive_ns = *inclusive_ns;
+            self.counts.open -= 1;
+            self.counts.ended += 1;
+            self.counts.retired += 1;
+            self.effects.push(Effect {
+                kind: EventKind::Error,
+                outermost_function: frame.outermost_function,
+                outermost_clause: frame.outermost_clause,
+                at_ns,
+                process: number,
+                process_word: word,
+                token: frame.token,
+                point: frame.point,
+                edge: NONE,
+                inclusive_ns,
+                self_ns: inclusive_ns.saturating_sub(frame.children_ns),
+                opened: frame.opened,
+                reason: NONE,
+            });
+        }
+        gone.len()
     }
 
     fn reason(&mut self, class: u32, resolve: impl FnOnce(u32) -> Option<Atom>) -> u32 {

@@ -19,4 +19,10 @@ pub use stats::CallStats;
 pub use store::{Activation, ClauseStats, Event, RuntimeLimits, RuntimeStore, SharedStore, Totals};
 
 #[cfg(all(test, not(loom)))]
+mod engine_test;
+#[cfg(all(test, not(loom)))]
 mod model_test;
+#[cfg(all(test, not(loom)))]
+mod store_test;
+#[cfg(all(test, not(loom)))]
+mod threads_test;

@@ -35,7 +35,9 @@ pub(crate) struct Entry {
 pub(crate) struct Log {
     segments: VecDeque<Segment>,
     bytes_max: usize,
-    /// Bytes of all segments but the last.
+    /// Rows of a segment: an eighth of a small log, so that it never passes its bytes by much.
+    segment_rows: usize,
+    /// Bytes of all segments but the one that is being filled.
     sealed_bytes: usize,
     rows: u64,
     evicted: u64,
@@ -51,6 +53,7 @@ impl Log {
         Log {
             segments: VecDeque::new(),
             bytes_max,
+            segment_rows: (bytes_max / Segment::ROW_BYTES / 8).clamp(64, limits::SEGMENT_ROWS),
             sealed_bytes: 0,
             rows: 0,
             evicted: 0,
@@ -70,7 +73,8 @@ impl Log {
     }
 
     pub fn memory_bytes(&self) -> usize {
-        self.sealed_bytes + self.segments.back().map_or(0, Segment::memory_bytes)
+        let open = self.segments.back().filter(|last| !last.is_sealed());
+        self.sealed_bytes + open.map_or(0, Segment::memory_bytes)
     }
 
     #[inline]
@@ -98,11 +102,11 @@ impl Log {
 
     #[cold]
     fn begin_segment(&mut self, entry: &Entry) {
-        if let Some(last) = self.segments.back_mut() {
+        if let Some(last) = self.segments.back_mut().filter(|last| !last.is_sealed()) {
             last.seal();
             self.sealed_bytes += last.memory_bytes();
         }
-        while self.sealed_bytes + Segment::BYTES_FULL > self.bytes_max {
+        while self.sealed_bytes + self.segment_rows * Segment::ROW_BYTES > self.bytes_max {
             let Some(oldest) = self.segments.pop_front() else {
                 break;
             };
@@ -111,7 +115,7 @@ impl Log {
             self.evicted += oldest.len() as u64;
         }
         self.segments
-            .push_back(Segment::new(entry.event_id, entry.at_ns));
+            .push_back(Segment::new(self.segment_rows, entry.event_id, entry.at_ns));
         self.generation += 1;
     }
 

@@ -37,6 +37,9 @@ pub(crate) struct Segment {
     blocks: Vec<Vec<TokenStart>>,
     /// Of an earlier VM: its process words name nothing here.
     foreign: bool,
+    /// Nothing is appended any more.
+    sealed: bool,
+    rows_max: usize,
 }
 
 /// The first beginning that a ring gave to a block. Within a ring, later beginnings have larger sequences.
@@ -72,12 +75,11 @@ fn sequence_of(token: u64) -> u64 {
 }
 
 impl Segment {
-    /// What a full segment of a few processes takes.
-    pub const BYTES_FULL: usize = limits::SEGMENT_ROWS * 24;
+    /// A row with its part of what belongs to a segment.
+    pub const ROW_BYTES: usize = 24;
 
-    pub fn new(first_event_id: u64, at_ns: u64) -> Self {
-        // Reserved at once: a log that is growing never copies. 1.4 MB, of which untouched pages cost nothing.
-        let rows = limits::SEGMENT_ROWS;
+    /// For up to `rows`, reserved at once: a log that grows never copies, and pages that are not touched cost nothing.
+    pub fn new(rows: usize, first_event_id: u64, at_ns: u64) -> Self {
         Segment {
             first_event_id,
             base_ns: at_ns.saturating_sub(SLACK_NS) >> UNIT_BITS << UNIT_BITS,
@@ -93,6 +95,8 @@ impl Segment {
             max_ns: 0,
             blocks: Vec::new(),
             foreign: false,
+            sealed: false,
+            rows_max: rows,
         }
     }
 
@@ -123,7 +127,8 @@ impl Segment {
     /// Whether the next row may go here: consecutive, near enough in time, and not full.
     #[inline]
     pub fn takes(&self, event_id: u64, at_ns: u64) -> bool {
-        self.len() < limits::SEGMENT_ROWS
+        !self.sealed
+            && self.len() < self.rows_max
             && event_id == self.first_event_id + self.len() as u64
             && at_ns >= self.base_ns
             && (at_ns - self.base_ns) >> UNIT_BITS <= u64::from(u32::MAX)
@@ -202,12 +207,17 @@ impl Segment {
 
     /// No more rows: gives back what was reserved and not used.
     pub fn seal(&mut self) {
+        self.sealed = true;
         self.at.shrink_to_fit();
         self.process.shrink_to_fit();
         self.token.shrink_to_fit();
         self.point_kind.shrink_to_fit();
         self.link.shrink_to_fit();
         self.processes.shrink_to_fit();
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Bytes of the rows and what belongs to them.
@@ -345,7 +355,7 @@ impl SavedSegment {
         {
             return Err("numbers of an event segment are out of range");
         }
-        let mut segment = Segment::new(self.first_event_id, 0);
+        let mut segment = Segment::new(rows, self.first_event_id, 0);
         segment.base_ns = self.base_ns;
         segment.foreign = true;
         segment.processes = self.processes;
