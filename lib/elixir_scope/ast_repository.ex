@@ -205,6 +205,13 @@ defmodule ElixirScope.ASTRepository do
   @spec get_all_correlations(repository()) :: {:ok, [{correlation_id(), ast_node_id()}]} | {:error, Error.t()}
   defdelegate get_all_correlations(repository), to: Nodes, as: :all_correlations
 
+  @doc """
+  Waits until everything that was recorded before this call is visible here: at most `timeout` milliseconds.
+  A repository that is not subscribed to the capture (`ElixirScope.Capture.subscribe/1`) has nothing to wait for.
+  """
+  @spec flush(repository(), timeout()) :: :ok | {:error, Error.t()}
+  defdelegate flush(repository, timeout \\ 5_000), to: RuntimeCorrelator
+
   # Questions
 
   @doc "Runs a query; see `ElixirScope.ASTRepository.Query`. Errors: `:unknown` names, `:invalid_argument`, `:timeout`."

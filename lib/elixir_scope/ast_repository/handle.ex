@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.Handle do
   @moduledoc false
   # From what a caller holds (a pid, a registered name, a `%Repository{}`) to the native handle, without a message.
 
-  alias ElixirScope.ASTRepository.{Fault, Registry, Repository}
+  alias ElixirScope.ASTRepository.{Config, Fault, Registry, Repository}
   alias ElixirScope.Error
 
   @doc "The native handle."
@@ -22,7 +22,8 @@ defmodule ElixirScope.ASTRepository.Handle do
 
   @doc "The whole handle."
   @spec repository(term()) :: {:ok, Repository.t()} | {:error, Error.t()}
-  def repository(%Repository{ref: ref} = repository) when is_reference(ref), do: {:ok, repository}
+  def repository(%Repository{ref: ref, configuration: %Config{}} = repository) when is_reference(ref),
+    do: {:ok, repository}
 
   def repository(pid) when is_pid(pid) do
     case Registry.repository(pid) do

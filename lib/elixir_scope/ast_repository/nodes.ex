@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
   @moduledoc false
   # Nodes by their id: the code, the instrumentation points, what callers and the running program say of them.
 
-  alias ElixirScope.ASTRepository.{Fault, Handle, InstrumentationPoint, RuntimeInsights, Schema}
+  alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeInsights, Schema}
   alias ElixirScope.Core
 
   def get_ast_node(repository, id) do
@@ -39,7 +39,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(id),
          {:ok, points} <- Core.Repository.node_points(ref, id) do
-      {:ok, Enum.map(points, &struct(InstrumentationPoint, &1))}
+      {:ok, points}
     else
       error -> explain(error, id)
     end

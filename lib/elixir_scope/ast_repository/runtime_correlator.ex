@@ -67,9 +67,19 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   def correlated_events(repository, node, opts) do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(node),
-         {:ok, limit} <- events_limit(opts),
-         {:ok, events} <- Core.Repository.node_events(ref, node, limit) do
-      {:ok, Enum.map(events, &struct(RuntimeEvent, &1))}
+         {:ok, limit} <- events_limit(opts) do
+      Core.Repository.node_events(ref, node, limit)
+    end
+  end
+
+  @doc "Waits until what was recorded before this call is visible; see `ElixirScope.ASTRepository.flush/2`."
+  @spec flush(term(), timeout()) :: :ok | {:error, Error.t()}
+  def flush(repository, timeout) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Core.Repository.open(ref) do
+      if is_integer(timeout) and timeout > 0,
+        do: ElixirScope.Capture.flush(timeout),
+        else: Fault.invalid(:timeout, timeout, "give milliseconds, from 1")
     end
   end
 

@@ -9,6 +9,9 @@ defmodule ElixirScope.Core.Repository do
   def new(id, limits), do: Core.call(fn -> Native.repository_new(id, limits) end)
   def close(ref), do: Core.call(fn -> Native.repository_close(ref) end)
 
+  # `:ok` when the handle is one, and its repository is open: a lookup that finds nothing.
+  def open(ref), do: with({:ok, _none} <- correlations_of(ref, "-"), do: :ok)
+
   # modules and functions: `mode` is :replace or :patch, `expected` a version or nil, `ast` is nil or {:ast, quoted}
   def put_module(ref, name, mode, expected, ast, fields),
     do: Core.call(fn -> Native.repository_put_module(ref, name, mode, expected, ast, fields) end)

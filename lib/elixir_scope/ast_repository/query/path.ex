@@ -4,7 +4,6 @@ defmodule ElixirScope.ASTRepository.Query.Path do
   # `[:a, :b]` and `"a.b"` are read when the query is planned.
 
   alias ElixirScope.ASTRepository.Fault
-  alias ElixirScope.ASTRepository.Query.Schema
 
   @comparisons ~w(eq ne gt gte lt lte in like)a
   @segments_max 8
@@ -43,25 +42,16 @@ defmodule ElixirScope.ASTRepository.Query.Path do
   end
 
   def parse(text) when is_binary(text) and text != "" and byte_size(text) <= @text_bytes_max do
-    {:ok, text |> String.split(".") |> existing_atoms()}
+    {:ok, text |> String.split(".") |> Enum.map(&name/1)}
   end
 
   def parse(other), do: invalid(other)
 
-  # Only names that exist can be fields: no atom is made from a query's text. The names of all fields exist once the
-  # modules that define them are loaded, which happens at their first use.
-  defp existing_atoms(names) do
-    Enum.map(names, &String.to_existing_atom/1)
+  # Only names that exist can be fields: no atom is made from a query's text. What stays text is refused by the schema.
+  defp name(text) do
+    String.to_existing_atom(text)
   rescue
-    ArgumentError ->
-      Enum.each(Schema.sources(), &Schema.fields/1)
-      Enum.map(names, &existing_atom/1)
-  end
-
-  defp existing_atom(name) do
-    String.to_existing_atom(name)
-  rescue
-    ArgumentError -> name
+    ArgumentError -> text
   end
 
   @doc "A path as the key of a row: the field itself, or the path as text."

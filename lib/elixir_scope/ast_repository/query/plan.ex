@@ -21,6 +21,9 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   @doc "The plan: `{source, fields, program, order, limit, offset}`."
   @spec build(term()) :: {:ok, t()} | {:error, ElixirScope.Error.t()}
   def build(%Query{} = query) do
+    # So that the names of all fields are atoms by now.
+    Schema.load()
+
     with {:ok, source} <- source(query.from),
          {:ok, fields} <- select(source, query.select),
          {:ok, joins} <- joins(query.join),

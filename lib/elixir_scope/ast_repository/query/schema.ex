@@ -35,8 +35,10 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
     runtime_insights: RuntimeInsights
   }
 
-  # What a path may lead into although its keys are not known beforehand: maps that callers store.
   @segments_max 8
+
+  @doc false
+  def load, do: Enum.each([ModuleData, FunctionData | Map.values(@nested)], &Code.ensure_loaded!/1)
 
   @doc "The sources."
   @spec sources() :: [atom()]

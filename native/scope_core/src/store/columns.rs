@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::ast::{Ast, NodeIx};
-use crate::atoms::Atom;
+use crate::atoms::{Atom, intern};
 use crate::source::Unit;
 use crate::value::Value;
 
@@ -19,6 +19,8 @@ pub struct Column<F> {
     pub computed: Option<F>,
     /// `computed` gives the end of the path, not its first field.
     pub direct: bool,
+    /// Where else a caller may have stored the same figure.
+    pub elsewhere: Vec<Vec<Atom>>,
 }
 
 /// Code, which is no `Value`: it is decoded from the arena when it crosses.
@@ -47,7 +49,16 @@ impl<F: FromName> Column<F> {
             .collect::<Vec<_>>()
             .join(".");
         let direct = F::from_name(&joined);
+        let same = F::SAME
+            .iter()
+            .find(|(names, _)| names.contains(&joined.as_str()));
+        let places = same.map_or(&[][..], |(_, places)| places);
+        let elsewhere = places
+            .iter()
+            .map(|place| place.iter().map(|name| intern(name)).collect())
+            .collect();
         Some(Column {
+            elsewhere,
             name: *name,
             inner: inner.to_vec(),
             computed: direct.or_else(|| F::from_name(name.text())),
@@ -58,16 +69,17 @@ impl<F: FromName> Column<F> {
     /// The stored value, or the computed one, at the end of the path.
     pub fn read<'a>(
         &self,
-        stored: Option<&'a Value>,
+        stored: impl Fn(Atom) -> Option<&'a Value>,
         compute: impl FnOnce(F) -> Value,
-    ) -> Cow<'a, Value>
-    where
-        F: Copy,
-    {
-        if let Some(stored) = stored
-            && let Some(value) = inside(stored, &self.inner)
-            && !value.is_nil()
-        {
+    ) -> Cow<'a, Value> {
+        let at = |name: Atom, inner: &[Atom]| {
+            stored(name)
+                .and_then(|value| inside(value, inner))
+                .filter(|value| !value.is_nil())
+        };
+        let other = |place: &Vec<Atom>| at(place[0], &place[1..]);
+        let found = at(self.name, &self.inner).or_else(|| self.elsewhere.iter().find_map(other));
+        if let Some(value) = found {
             return Cow::Borrowed(value);
         }
         let Some(field) = self.computed else {
@@ -89,19 +101,58 @@ fn inside<'a>(value: &'a Value, path: &[Atom]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, name| value.get(*name))
 }
 
+/// Names of one figure, and the places where it may be stored.
+pub type Same = (&'static [&'static str], &'static [&'static [&'static str]]);
+
 /// Fields that are computed.
 pub trait FromName: Sized + Copy {
+    const SAME: &'static [Same];
+
     fn from_name(name: &str) -> Option<Self>;
 }
 
+/// Of modules and functions alike.
+pub(super) const COMPLEXITY: [Same; 4] = [
+    (
+        &[
+            "cyclomatic_complexity",
+            "complexity_metrics.cyclomatic_complexity",
+        ],
+        &[
+            &["cyclomatic_complexity"],
+            &["complexity_metrics", "cyclomatic_complexity"],
+        ],
+    ),
+    (
+        &[
+            "cognitive_complexity",
+            "complexity_metrics.cognitive_complexity",
+        ],
+        &[
+            &["cognitive_complexity"],
+            &["complexity_metrics", "cognitive_complexity"],
+        ],
+    ),
+    (
+        &["nesting_depth", "complexity_metrics.nesting_depth"],
+        &[&["complexity_metrics", "nesting_depth"]],
+    ),
+    (
+        &["lines_of_code", "complexity_metrics.lines_of_code"],
+        &[&["lines_of_code"], &["complexity_metrics", "lines_of_code"]],
+    ),
+];
+
 /// An enum of computed fields with their names.
 macro_rules! fields {
-    ($(#[$doc:meta])* $enum:ident { $($variant:ident = $($name:literal)|+,)* }) => {
+    ($(#[$doc:meta])* $enum:ident, same: $same:expr, { $($variant:ident = $($name:literal)|+,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum $enum { $($variant),* }
 
         impl crate::store::columns::FromName for $enum {
+            const SAME: &'static [crate::store::columns::Same] = &$same;
+
             fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($($name)|+ => Some($enum::$variant),)*

@@ -9,8 +9,8 @@ use crate::capture::points::FunctionKey;
 use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
-use crate::store::columns::{Cell, Code, Column, fields};
-use crate::store::locate::{function_id, runtime_key};
+use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
+use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::record::{FunctionRecord, ModuleRecord};
 use crate::store::structs::{
     average_ms, date_time, error_rate, execution_statistics, function_metrics, key_value,
@@ -21,7 +21,7 @@ use crate::value::Value;
 
 fields! {
     /// What is computed of a function.
-    FunctionField {
+    FunctionField, same: FUNCTION_SAME, {
         Module = "module_name",
         Name = "function_name",
         Arity = "arity",
@@ -76,11 +76,43 @@ const RUNTIME_FIELDS: [&str; 8] = [
     "execution_history",
 ];
 
-/// One value under several names: what was stored under one answers for the others.
-const SAME: [(FunctionField, &[&str]); 3] = [
-    (FunctionField::Calls, &["call_frequency"]),
-    (FunctionField::Average, &["average_duration"]),
-    (FunctionField::ErrorRate, &["error_rate"]),
+/// One figure under several names: what was stored under one answers for the others.
+const FUNCTION_SAME: [Same; 7] = [
+    COMPLEXITY[0],
+    COMPLEXITY[1],
+    COMPLEXITY[2],
+    COMPLEXITY[3],
+    (
+        &[
+            "calls",
+            "call_frequency",
+            "execution_frequency",
+            "execution_statistics.call_frequency",
+        ],
+        &[
+            &["call_frequency"],
+            &["execution_statistics", "call_frequency"],
+        ],
+    ),
+    (
+        &["average_duration", "execution_statistics.average_duration"],
+        &[
+            &["average_duration"],
+            &["execution_statistics", "average_duration"],
+        ],
+    ),
+    (
+        &["error_rate", "execution_statistics.error_rate"],
+        &[&["error_rate"], &["execution_statistics", "error_rate"]],
+    ),
+];
+
+/// Stored under names of their own, these go into the statistics.
+const IN_STATISTICS: [&str; 4] = [
+    "call_frequency",
+    "average_duration",
+    "error_rate",
+    "last_executed",
 ];
 
 pub struct FunctionRow<'a> {
@@ -131,10 +163,9 @@ impl<'a> FunctionRow<'a> {
     pub fn find(view: &'a View<'a>, key: &FunctionKey) -> Option<Self> {
         let stored = view.repository.function_record(key);
         let record = view.repository.module(key.module);
-        let number = record.as_ref().and_then(|record| {
-            let (unit, _, _) = record.definition()?;
-            unit.find_function(key.module, key.name, key.arity)
-        });
+        let number = record
+            .as_ref()
+            .and_then(|record| function_number(record.definition()?.0, key));
         match (record, number, stored) {
             (Some(record), Some(number), stored) => {
                 let row = FunctionRow::of_source(view, record, number)?;
@@ -311,7 +342,10 @@ impl<'a> FunctionRow<'a> {
                 None => Value::nil(),
             },
             FunctionField::Kind => of(&|_, function| word(function.kind.text())),
-            FunctionField::File => of(&|unit, _| Value::text(unit.file())),
+            FunctionField::File => of(&|unit, _| match unit.file() {
+                "nofile" => Value::nil(),
+                file => Value::text(file),
+            }),
             FunctionField::Line => of(&|_, function| place(function.position.line)),
             FunctionField::Col => of(&|_, function| place(function.position.column)),
             FunctionField::HasRuntime => {
@@ -332,10 +366,8 @@ impl<'a> FunctionRow<'a> {
 
     /// Observed statistics, with what a caller stored under names of its own.
     fn statistics(&self) -> Value {
-        let overrides: Vec<(Atom, Value)> = SAME
+        let overrides: Vec<(Atom, Value)> = IN_STATISTICS
             .iter()
-            .flat_map(|(_, names)| names.iter())
-            .chain(["last_executed"].iter())
             .filter_map(|name| Some((intern(name), self.stored(intern(name))?.clone())))
             .collect();
         let base = match self.stats() {
@@ -420,21 +452,6 @@ impl Row for FunctionRow<'_> {
     type Column = Column<FunctionField>;
 
     fn value(&self, column: &Self::Column) -> Cow<'_, Value> {
-        let mut stored = self.stored(column.name);
-        // `execution_statistics.call_frequency` and `call_frequency` are one figure, stored under either name.
-        if stored.is_none()
-            && self.stored.is_some()
-            && let Some(field) = column.computed.filter(|_| column.direct)
-            && let Some((_, names)) = SAME.iter().find(|(same, _)| *same == field)
-        {
-            stored = names.iter().find_map(|name| self.stored(intern(name)));
-            let statistics = self.stored(intern("execution_statistics"));
-            let nested = statistics.and_then(|all| all.get(intern(names[0])));
-            if let Some(value) = stored.or(nested).filter(|value| !value.is_nil()) {
-                return Cow::Borrowed(value);
-            }
-            stored = None;
-        }
-        column.read(stored, |field| self.compute(field))
+        column.read(|name| self.stored(name), |field| self.compute(field))
     }
 }

@@ -89,6 +89,23 @@ pub fn runtime_key(unit: &Unit, function: u32) -> Option<FunctionKey> {
     })
 }
 
+/// The function of a key, as the runtime names it or as the source does (a macro by its own name and arity).
+pub fn function_number(unit: &Unit, key: &FunctionKey) -> Option<u32> {
+    let as_written = || {
+        let numbers = 0..unit.functions().len() as u32;
+        let mut own = numbers.filter(|number| {
+            let one = &unit.functions()[*number as usize];
+            one.name == key.name
+                && one.arity == key.arity
+                && !one.dynamic
+                && unit.modules()[one.module as usize].name == key.module
+        });
+        own.next()
+    };
+    unit.find_function(key.module, key.name, key.arity)
+        .or_else(as_written)
+}
+
 impl Repository {
     /// What an id names.
     ///
@@ -135,7 +152,14 @@ impl Repository {
         let definition = record.as_ref().and_then(|record| record.definition());
         if let Some((unit, number, module_def)) = definition {
             let function = match arity {
-                Some(arity) => unit.find_function(module, name, arity),
+                Some(arity) => function_number(
+                    unit,
+                    &FunctionKey {
+                        module,
+                        name,
+                        arity,
+                    },
+                ),
                 None => {
                     let mut named = module_def
                         .functions

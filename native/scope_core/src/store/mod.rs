@@ -32,3 +32,7 @@ pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
 pub use view::{PointsOf, View};
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;

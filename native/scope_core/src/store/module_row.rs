@@ -8,7 +8,7 @@ use crate::capture::points::FunctionKey;
 use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{ModuleDef, ModuleKind, Unit};
-use crate::store::columns::{Cell, Code, Column, fields};
+use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
 use crate::store::correlations::CorrelationId;
 use crate::store::locate::runtime_key;
 use crate::store::record::ModuleRecord;
@@ -20,7 +20,7 @@ use crate::value::Value;
 
 fields! {
     /// What is computed of a module.
-    ModuleField {
+    ModuleField, same: COMPLEXITY, {
         Name = "module_name",
         Ast = "ast",
         Mapping = "ast_node_mapping",
@@ -319,9 +319,10 @@ impl Row for ModuleRow<'_> {
     type Column = Column<ModuleField>;
 
     fn value(&self, column: &Self::Column) -> Cow<'_, Value> {
-        column.read(self.record.fields.get(column.name), |field| {
-            self.compute(field)
-        })
+        column.read(
+            |name| self.record.fields.get(name),
+            |field| self.compute(field),
+        )
     }
 }
 

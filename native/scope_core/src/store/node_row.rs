@@ -16,7 +16,7 @@ use crate::value::Value;
 
 fields! {
     /// What is computed of a node.
-    NodeField {
+    NodeField, same: [], {
         NodeId = "ast_node_id",
         Kind = "kind",
         Name = "name",
@@ -151,7 +151,7 @@ impl Row for NodeRow<'_> {
     type Column = Column<NodeField>;
 
     fn value(&self, column: &Self::Column) -> Cow<'_, Value> {
-        column.read(None, |field| self.compute(field))
+        column.read(|_| None, |field| self.compute(field))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::query::{Answer, Direction, Op, Plan, Program, Row, execute};
 use crate::store::columns::{Cell, Column, FromName};
 use crate::store::function_row::FunctionRow;
+use crate::store::locate::function_number;
 use crate::store::module_row::ModuleRow;
 use crate::store::node_row::NodeRow;
 use crate::store::view::View;
@@ -63,11 +64,10 @@ pub fn ask(view: &View<'_>, question: Question) -> Result<Reply> {
             let known = |record: &crate::store::record::FunctionRecord| {
                 let key = record.key;
                 repository.definition(key.module).is_some_and(|(unit, _)| {
-                    unit.find_function(key.module, key.name, key.arity)
-                        .is_some_and(|number| {
-                            // A function that defaults make is its definition's row.
-                            unit.functions()[number as usize].arity == key.arity
-                        })
+                    function_number(&unit, &key).is_some_and(|number| {
+                        // A function that defaults make is its definition's row.
+                        unit.functions()[number as usize].arity == key.arity
+                    })
                 })
             };
             let stored = match repository.has_stored_functions() {

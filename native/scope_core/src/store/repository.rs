@@ -18,10 +18,14 @@ use crate::error::{Error, Result};
 use crate::ingest::{RuntimeLimits, RuntimeStore};
 use crate::source::{Unit, module_text};
 use crate::store::correlations::Correlations;
+use crate::store::locate::function_number;
 use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 use crate::value::Value;
 
 pub(super) type Map<K, V> = DashMap<K, V, ahash::RandomState>;
+
+/// All modules by id, as of a version of the repository.
+type Sorted = (u64, Arc<[Arc<ModuleRecord>]>);
 
 /// Bounds of one repository.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +64,7 @@ pub struct Repository {
     runtime: Arc<RuntimeStore>,
     /// From a point's literal to the id of its node, as of a version of its module.
     pub(super) point_nodes: Map<u64, (u64, Arc<str>)>,
-    sorted: Mutex<Option<(u64, Arc<[Arc<ModuleRecord>]>)>>,
+    sorted: Mutex<Option<Sorted>>,
 }
 
 /// What a write does to the fields that are there.
@@ -343,10 +347,8 @@ impl Repository {
         self.open()?;
         // Known from its source, a function is patched although nothing was stored for it yet.
         let in_source = || {
-            self.definition(write.key.module).is_some_and(|(unit, _)| {
-                unit.find_function(write.key.module, write.key.name, write.key.arity)
-                    .is_some()
-            })
+            self.definition(write.key.module)
+                .is_some_and(|(unit, _)| function_number(&unit, &write.key).is_some())
         };
         loop {
             let current = self.function_record(&write.key);

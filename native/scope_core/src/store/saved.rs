@@ -285,3 +285,9 @@ fn check_head(bytes: &[u8]) -> Result<&[u8]> {
 fn corrupt(detail: String) -> Error {
     Error::Corrupt { detail }
 }
+
+/// A payload as a file whose head is right.
+#[cfg(test)]
+pub(super) fn with_head(payload: &[u8]) -> Vec<u8> {
+    [&head(payload)[..], payload].concat()
+}

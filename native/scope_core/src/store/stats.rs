@@ -3,6 +3,7 @@
 use ahash::AHashSet;
 
 use crate::source::Unit;
+use crate::store::locate::function_number;
 use crate::store::record::{Fields, ModuleRecord};
 use crate::store::repository::Repository;
 
@@ -90,10 +91,9 @@ impl Repository {
         for entry in self.functions.iter() {
             stats.record_bytes += entry.memory_bytes() as u64;
             let key = entry.key();
-            let known = self.definition(key.module).is_some_and(|(unit, _)| {
-                unit.find_function(key.module, key.name, key.arity)
-                    .is_some()
-            });
+            let known = self
+                .definition(key.module)
+                .is_some_and(|(unit, _)| function_number(&unit, key).is_some());
             alone += u64::from(!known);
         }
         stats.functions = in_source + alone;
