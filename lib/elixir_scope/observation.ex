@@ -77,9 +77,12 @@ defmodule ElixirScope.Observation do
       }
 
       restore = if opts[:keep_instrumented], do: [], else: instrumented.modules
-      guard = Guard.start(fn -> switch_off(repository, restore) end)
+      others = ElixirScope.instrumented() -- observation.modules
+      guard = Guard.start(fn -> switch_off(repository, restore, others) end)
 
       try do
+        # What was instrumented before and is not wanted now stays silent.
+        Enum.each(others, &Capture.disable/1)
         observe(observation, fun, opts, progress)
       after
         Guard.finish(guard)
@@ -196,9 +199,10 @@ defmodule ElixirScope.Observation do
 
   # A module whose old code somebody still runs stays instrumented: its probes are off, and cost a few
   # nanoseconds.
-  defp switch_off(repository, restore) do
+  defp switch_off(repository, restore, others) do
     Capture.stop()
     Capture.unsubscribe(repository)
+    Enum.each(others, &Capture.enable/1)
     if restore != [], do: ElixirScope.uninstrument(restore)
   end
 

@@ -9,7 +9,8 @@ defmodule ElixirScope.Report do
 
     * `:modules`, `:functions`, `:nodes` - what was read from source
     * `:points` - places in instrumented code that report, over all instrumented modules
-    * `:events_offered` - events that instrumented code reported during the run;
+    * `:events_offered` - events that instrumented code reported during the run (a call begins, ends or jumps
+      into a tail call, a `try` begins, ends or catches, a process with open calls dies);
       `events_offered = events_stored + events_dropped`, exactly
     * `:events_stored`, `:events_dropped` - those recorded, and those lost
     * `:events_correlated` - stored events that lead to a function of the source

@@ -129,22 +129,6 @@ defmodule ElixirScope.Integration.TasksTest do
 
         assert [%{"function" => "loop", "calls" => 10_001}, %{"function" => "price"}] = answer["functions"]
         assert answer["totals"] == document["totals"]
-
-        {output, 0} =
-          Project.mix(
-            project,
-            ~w(elixir_scope.query --from functions --select) ++
-              ["function_name, errors", "--where", "errors > 0"]
-          )
-
-        assert output =~ ~r/function_name +errors\npay +1\n\(1 row\)/
-
-        # Wrong questions say what is right.
-        {output, 1} = Project.mix(project, ["elixir_scope.query", "from(:functions) |> where(cals > 1)"])
-        assert output =~ "did you mean :calls?"
-        {output, 1} = Project.mix(project, ["elixir_scope.query", "File.rm_rf!(\"lib\")"])
-        assert output =~ "only the builders of a query"
-        assert File.exists?(Path.join(project.dir, "lib/sample.ex"))
       end
     end
   end
@@ -276,6 +260,22 @@ defmodule ElixirScope.Integration.TasksTest do
     assert output =~ ~r/lib\/broken\.ex:[23] was not read/
     assert File.exists?(Path.join(project.dir, "_build/dev/elixir_scope/import.scope"))
     assert functions(check_document(project, "r.json"))[{"total", 1}]["ast_node_id"] == "Sample.total/1"
+
+    {output, 0} =
+      Project.mix(
+        project,
+        ~w(elixir_scope.query --from functions --select) ++
+          ["function_name, line", "--where", "cyclomatic_complexity > 3"]
+      )
+
+    assert output =~ ~r/function_name +line\nrefund +13\n\(1 row\)/
+
+    # Wrong questions say what is right, and are not run.
+    {output, 1} = Project.mix(project, ["elixir_scope.query", "from(:functions) |> where(cals > 1)"])
+    assert output =~ "did you mean :calls?"
+    {output, 1} = Project.mix(project, ["elixir_scope.query", "File.rm_rf!(\"lib\")"])
+    assert output =~ "only the builders of a query"
+    assert File.exists?(Path.join(project.dir, "lib/sample.ex"))
 
     {output, 0} = Project.mix(project, ~w(elixir_scope.import lib/sample.ex --json - --no-save))
     assert [_, json] = Regex.run(~r/(\{\n.*\})\n/s, output)

@@ -29,8 +29,8 @@ defmodule ElixirScope.Report.Text do
 
     if opts[:observed] do
       bold("Observed", opts) <>
-        " for #{Numbers.duration(totals.duration_ms * 1_000)}: #{source}, " <>
-        "#{Numbers.of(totals.points, "point")} in running code"
+        " for #{Numbers.duration(totals.duration_ms * 1_000)}, with #{Numbers.of(totals.points, "point")} in " <>
+        "running code. Source: #{source}"
     else
       bold("Imported", opts) <> " in #{Numbers.duration(totals.duration_ms * 1_000)}: #{source}"
     end
