@@ -8,8 +8,8 @@ defmodule ElixirScope.Instrumentation do
 
     * a tail call stays a tail call: the jump is reported, then made, so loops run in constant memory;
     * exceptions pass as before: no `try` is added around a function, and stacktraces have the same frames;
-    * guards, patterns, `receive`, comprehensions, captures, anonymous functions, `super`, default arguments,
-      macros and `@compile inline: [...]` functions mean what they meant;
+    * guards, patterns, `receive`, comprehensions, captures, anonymous functions, `super`, default arguments and
+      macros mean what they meant; what `@compile inline: [...]` inlines is inlined, and not counted as a call;
     * documentation, debug information, attributes and compile information of the module stay in the binary.
 
   Each place that reports is a *point*: a clause (its entry and its exits), a call in tail position, or a `try`.
@@ -23,7 +23,7 @@ defmodule ElixirScope.Instrumentation do
   alias ElixirScope.Instrumentation.{Assemble, Beam, Context, Eligibility, Functions}
 
   # Part of the build: a release that puts its points elsewhere must not be taken for this one.
-  @version 2
+  @version 3
 
   @typedoc """
   `{index, kind, name, arity, clause, line, column, target}`
@@ -44,8 +44,7 @@ defmodule ElixirScope.Instrumentation do
 
   @typedoc """
   An instrumented module. `left_out` lists functions without probes, `{name, arity, reason}`, the reason being
-  `:inlined` (`@compile inline: ...`, private or recursive; a public one that is not recursive has probes for calls from
-  outside the module, and is inlined inside it as before) or `:maybe_expression` (Erlang's `maybe`).
+  `:maybe_expression` (Erlang's `maybe`, whose tail positions depend on the release).
   """
   @type t :: %{
           module: module(),
@@ -109,7 +108,6 @@ defmodule ElixirScope.Instrumentation do
   defp rewrite(beam, probe) do
     build = build_of(beam.module, beam.digest, probe)
     {rewritten, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
-
     carried = %{build: build, points: points, left_out: left_out, digest: beam.digest}
 
     with {:ok, binary} <- Assemble.compile(rewritten, carried) do

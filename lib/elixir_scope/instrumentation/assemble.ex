@@ -4,7 +4,7 @@ defmodule ElixirScope.Instrumentation.Assemble do
   # carried besides code: debug information, documentation, attributes, compile information.
 
   alias ElixirScope.Error
-  alias ElixirScope.Instrumentation.Carrier
+  alias ElixirScope.Instrumentation.{Carrier, Inlined}
 
   # What the compiler writes about code stays new; all other chunks are the original's.
   @code_chunks [
@@ -33,22 +33,26 @@ defmodule ElixirScope.Instrumentation.Assemble do
     end
   end
 
-  # The shortest path from forms to code is the one that Elixir itself takes: straight to Core, without the lint.
-  defp compile_forms(%{language: :elixir, forms: forms} = beam) do
-    options = [{:source, beam.source} | beam.options]
-
-    with {:ok, core, _warnings} <- :v3_core.module(forms, options) do
-      :compile.noenv_forms(
-        core,
-        [:no_spawn_compiler_process, :from_core, :no_core_prepare, :no_auto_import, :return] ++
-          options
-      )
+  defp compile_forms(beam) do
+    with {:ok, core, options} <- core(beam) do
+      {core, options} = Inlined.finish(core, beam, options)
+      :compile.noenv_forms(core, [:from_core, :no_core_prepare, :return | options])
     end
   end
 
-  defp compile_forms(%{language: :erlang, forms: forms} = beam) do
+  # The shortest path from forms to Core is the one that Elixir itself takes, without the lint.
+  defp core(%{language: :elixir} = beam) do
+    options = [:no_spawn_compiler_process, :no_auto_import, {:source, beam.source} | beam.options]
+    with {:ok, core, _warnings} <- :v3_core.module(beam.forms, options), do: {:ok, core, options}
+  end
+
+  # Erlang's has records to expand first.
+  defp core(%{language: :erlang} = beam) do
     source = if beam.source, do: [{:source, beam.source}], else: []
-    :compile.noenv_forms(forms, [:no_spawn_compiler_process, :return] ++ source ++ beam.options)
+    options = [:no_spawn_compiler_process | source] ++ beam.options
+
+    with {:ok, _module, core, _warnings} <- :compile.noenv_forms(beam.forms, [:to_core0, :return | options]),
+         do: {:ok, core, options}
   end
 
   defp chunks(binary, beam, carried) do

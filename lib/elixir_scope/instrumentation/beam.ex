@@ -16,6 +16,7 @@ defmodule ElixirScope.Instrumentation.Beam do
     :digest,
     positions: %{},
     inline: [],
+    copies: %{},
     chunks: [],
     attributes: [],
     protocol?: false
@@ -30,6 +31,7 @@ defmodule ElixirScope.Instrumentation.Beam do
           digest: binary(),
           positions: %{{atom(), arity()} => [{non_neg_integer(), pos_integer() | nil}]},
           inline: [{atom(), arity()}],
+          copies: %{{atom(), arity()} => {atom(), arity()}},
           chunks: [{charlist(), binary()}],
           attributes: keyword(),
           protocol?: boolean()

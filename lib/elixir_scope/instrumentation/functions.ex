@@ -55,7 +55,7 @@ defmodule ElixirScope.Instrumentation.Functions do
 
   defp form({:function, anno, name, arity, clauses} = form, beam, {context, left_out}) do
     case left_out(name, arity, clauses, beam) do
-      :generated ->
+      :itself ->
         {form, {context, left_out}}
 
       nil ->
@@ -63,9 +63,6 @@ defmodule ElixirScope.Instrumentation.Functions do
         context = %{context | function: Context.source_name(name, arity), variables: 0}
         {clauses, context} = clauses(clauses, positions, 0, context)
         {{:function, anno, name, arity, clauses}, {context, left_out}}
-
-      :copy ->
-        {form, {context, left_out}}
 
       reason ->
         {name, arity} = Context.source_name(name, arity)
@@ -77,8 +74,7 @@ defmodule ElixirScope.Instrumentation.Functions do
 
   defp left_out(name, arity, clauses, beam) do
     cond do
-      {name, arity} in @generated -> :generated
-      {name, arity} in beam.inline -> if Inlined.copy?(name), do: :copy, else: :inlined
+      {name, arity} in @generated or is_map_key(beam.copies, {name, arity}) -> :itself
       beam.language == :erlang and maybe?(clauses) -> :maybe_expression
       true -> nil
     end
