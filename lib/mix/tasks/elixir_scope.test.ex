@@ -19,7 +19,7 @@ defmodule Mix.Tasks.ElixirScope.Test do
   instrumented while they are compiled; without it, before the tests begin. In an umbrella it is run at the
   root, over all applications.
 
-  Without `MIX_ENV=test` the task starts itself again in the test environment. A line in `mix.exs` spare
+  Without `MIX_ENV=test` the task starts itself again in the test environment. A line in `mix.exs` spares
   that moment (Elixir 1.15 and later):
 
       def cli, do: [preferred_envs: ["elixir_scope.test": :test]]
