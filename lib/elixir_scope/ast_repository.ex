@@ -12,7 +12,9 @@ defmodule ElixirScope.ASTRepository do
   process, and none blocks a scheduler: what takes long runs on a dirty one.
 
   What goes wrong comes back as `{:error, %ElixirScope.Error{}}` with a `:reason` to match on and a `:hint`; bad
-  arguments too. A call that fails has stored nothing.
+  arguments too. Only reading what is simply not there is `{:error, :not_found}`: `get_module`, `get_function`,
+  `get_ast_node`, `get_instrumentation_points`, `get_correlated_events` and `get_ast_node_by_correlation`. A call that
+  fails has stored nothing.
 
   Ids of nodes (`ast_node_id`) are a function of the source alone: `"MyApp.Cart.total/2"` is a function,
   `"MyApp.Cart.total/2#c41f2a"` one of its clauses, `"MyApp.Cart.total/2#c41f2a:9be02d11.1"` a node in it.
@@ -88,7 +90,7 @@ defmodule ElixirScope.ASTRepository do
   Errors: `:not_found`.
   """
   @spec get_module(repository(), module(), [{:fields, [atom()]}]) ::
-          {:ok, ModuleData.t()} | {:error, Error.t()}
+          {:ok, ModuleData.t()} | {:error, :not_found | Error.t()}
   defdelegate get_module(repository, module_name, opts \\ []), to: Records
 
   @doc """
@@ -117,7 +119,7 @@ defmodule ElixirScope.ASTRepository do
   `fields: [...]` computes these fields only. Errors: `:not_found`.
   """
   @spec get_function(repository(), FunctionData.key(), [{:fields, [atom()]}]) ::
-          {:ok, FunctionData.t()} | {:error, Error.t()}
+          {:ok, FunctionData.t()} | {:error, :not_found | Error.t()}
   defdelegate get_function(repository, function_key, opts \\ []), to: Records
 
   @doc """
@@ -133,7 +135,7 @@ defmodule ElixirScope.ASTRepository do
   # Nodes
 
   @doc "The code of a node, exactly as parsed, metadata included. A function of several clauses comes in a `:__block__`."
-  @spec get_ast_node(repository(), ast_node_id()) :: {:ok, Macro.t()} | {:error, Error.t()}
+  @spec get_ast_node(repository(), ast_node_id()) :: {:ok, Macro.t()} | {:error, :not_found | Error.t()}
   defdelegate get_ast_node(repository, ast_node_id), to: Nodes
 
   @doc "Whether the repository holds the code of a node."
@@ -146,7 +148,7 @@ defmodule ElixirScope.ASTRepository do
 
   @doc "The instrumentation points of a module, a function, a clause, or a node. Empty when it is not instrumented."
   @spec get_instrumentation_points(repository(), ast_node_id()) ::
-          {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
+          {:ok, [InstrumentationPoint.t()]} | {:error, :not_found | Error.t()}
   defdelegate get_instrumentation_points(repository, ast_node_id), to: Nodes, as: :instrumentation_points
 
   @doc "Ids of the nodes that a pattern matches: in a later version."
@@ -169,7 +171,7 @@ defmodule ElixirScope.ASTRepository do
   them (1000). Errors: `:not_found` for a node that the repository does not hold.
   """
   @spec get_correlated_events(repository(), ast_node_id(), [{:limit, non_neg_integer()}]) ::
-          {:ok, [RuntimeEvent.t()]} | {:error, Error.t()}
+          {:ok, [RuntimeEvent.t()]} | {:error, :not_found | Error.t()}
   defdelegate get_correlated_events(repository, ast_node_id, opts \\ []),
     to: RuntimeCorrelator,
     as: :correlated_events
@@ -193,7 +195,7 @@ defmodule ElixirScope.ASTRepository do
 
   @doc "The node of a stored correlation id. Errors: `:not_found`."
   @spec get_ast_node_by_correlation(repository(), correlation_id()) ::
-          {:ok, ast_node_id()} | {:error, Error.t()}
+          {:ok, ast_node_id()} | {:error, :not_found | Error.t()}
   defdelegate get_ast_node_by_correlation(repository, correlation_id), to: Nodes, as: :by_correlation
 
   @doc "The stored correlation ids of a node, in the order they were stored; empty when there are none."

@@ -11,7 +11,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
          {:ok, ast} <- Core.Repository.node(ref, id) do
       {:ok, ast}
     else
-      error -> explain(error, id)
+      error -> absent(error)
     end
   end
 
@@ -41,7 +41,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
          {:ok, points} <- Core.Repository.node_points(ref, id) do
       {:ok, points}
     else
-      error -> explain(error, id)
+      error -> absent(error)
     end
   end
 
@@ -84,11 +84,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
          {:ok, node} <- Core.Repository.correlation(ref, id) do
       {:ok, node}
     else
-      {:error, %{reason: :not_found}} ->
-        Fault.not_found(:correlation, id, "store it with store_correlation/3")
-
-      error ->
-        error
+      error -> absent(error)
     end
   end
 
@@ -103,7 +99,13 @@ defmodule ElixirScope.ASTRepository.Nodes do
     with {:ok, ref} <- Handle.ref(repository), do: Core.Repository.correlations(ref)
   end
 
-  defp explain({:error, %{reason: :not_found}}, id) do
+  # The specification's word for a key that is simply not there. A repository that is not there is another matter.
+  defp absent({:error, %{reason: :not_found, details: %{what: what}}}) when what in ["node", "correlation"],
+    do: {:error, :not_found}
+
+  defp absent(error), do: error
+
+  defp explain({:error, %{reason: :not_found, details: %{what: "node"}}}, id) do
     Fault.not_found(
       :ast_node,
       id,

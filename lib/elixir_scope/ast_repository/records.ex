@@ -45,7 +45,7 @@ defmodule ElixirScope.ASTRepository.Records do
          {:ok, {_version, fields}} <- Core.Repository.get_module(ref, name, wanted) do
       {:ok, struct(ModuleData, fields)}
     else
-      error -> explain(error, :module, name, "store it with store_module/2 or import its project")
+      error -> absent(error)
     end
   end
 
@@ -135,7 +135,7 @@ defmodule ElixirScope.ASTRepository.Records do
          {:ok, {_version, fields}} <- Core.Repository.get_function(ref, key, wanted) do
       {:ok, struct(FunctionData, fields)}
     else
-      error -> explain(error, :function, key, "store it with store_function/2 or import its project")
+      error -> absent(error)
     end
   end
 
@@ -195,6 +195,12 @@ defmodule ElixirScope.ASTRepository.Records do
   defp names(struct), do: struct |> struct() |> Map.from_struct() |> Map.keys()
 
   defp module_name(name), do: Schema.module_name(name)
+
+  # The specification's word for a key that is simply not there. A repository that is not there is another matter.
+  defp absent({:error, %{reason: :not_found, details: %{what: what}}}) when what in ["module", "function"],
+    do: {:error, :not_found}
+
+  defp absent(error), do: error
 
   defp explain({:error, %{reason: :not_found, details: %{what: "module"}}}, what, key, hint),
     do: Fault.not_found(what, key, hint)

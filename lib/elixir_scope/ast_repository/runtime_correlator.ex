@@ -63,12 +63,17 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   end
 
   @doc "What happened at a node: events of the log, oldest first; the newest `limit` of them (1000)."
-  @spec correlated_events(term(), String.t(), keyword()) :: {:ok, [RuntimeEvent.t()]} | {:error, Error.t()}
+  @spec correlated_events(term(), String.t(), keyword()) ::
+          {:ok, [RuntimeEvent.t()]} | {:error, :not_found | Error.t()}
   def correlated_events(repository, node, opts) do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(node),
-         {:ok, limit} <- events_limit(opts) do
-      Core.Repository.node_events(ref, node, limit)
+         {:ok, limit} <- events_limit(opts),
+         {:ok, events} <- Core.Repository.node_events(ref, node, limit) do
+      {:ok, events}
+    else
+      {:error, %{reason: :not_found, details: %{what: "node"}}} -> {:error, :not_found}
+      error -> error
     end
   end
 

@@ -25,7 +25,7 @@ defmodule ElixirScope.ASTRepository.CorrelationTest do
     for {id, n} <- Enum.with_index(ids),
         do: assert(ASTRepository.get_ast_node_by_correlation(repo, id) == {:ok, "node#{n}"})
 
-    assert {:error, %Error{reason: :not_found}} = ASTRepository.get_ast_node_by_correlation(repo, 2)
+    assert {:error, :not_found} = ASTRepository.get_ast_node_by_correlation(repo, 2)
   end
 
   test "storing an id again moves it; several ids may stand for one node" do

@@ -34,7 +34,7 @@ defmodule ElixirScope.ASTRepository.ImportTest do
     assert result.root == Path.expand(dir)
     assert {:ok, %{exports: [f: 1], source_file: "lib/a.ex"}} = ASTRepository.get_module(repo, P.A)
     assert {:ok, %{module_type: :genserver}} = ASTRepository.get_module(repo, P.B)
-    assert {:error, %Error{reason: :not_found}} = ASTRepository.get_module(repo, D)
+    assert {:error, :not_found} = ASTRepository.get_module(repo, D)
     # Code outside of modules has ids too.
     assert {:ok, {:__block__, _, [{:import, _, _} | _]}} =
              ASTRepository.get_ast_node(repo, "config/config.exs")
@@ -69,8 +69,8 @@ defmodule ElixirScope.ASTRepository.ImportTest do
     assert {:ok, %{imported: 1, unchanged: 3, removed: 1}} = ASTRepository.import_project(repo, dir)
     # What a caller stored of a module outlives a change of its source.
     assert {:ok, %{exports: [h: 0], patterns: [:mine]}} = ASTRepository.get_module(repo, P.A)
-    assert {:error, %Error{reason: :not_found}} = ASTRepository.get_module(repo, P.B)
-    assert {:error, %Error{reason: :not_found}} = ASTRepository.get_module(repo, P.A.In)
+    assert {:error, :not_found} = ASTRepository.get_module(repo, P.B)
+    assert {:error, :not_found} = ASTRepository.get_module(repo, P.A.In)
   end
 
   test "what does not parse is an error of its file alone", %{tmp_dir: dir} do
@@ -97,7 +97,7 @@ defmodule ElixirScope.ASTRepository.ImportTest do
     # A file that stops parsing takes its stale modules along.
     write(dir, %{"lib/a.ex" => "defmodule P.A do"})
     assert {:ok, %{errors: [_, _, _]}} = ASTRepository.import_project(repo, dir)
-    assert {:error, %Error{reason: :not_found}} = ASTRepository.get_module(repo, P.A)
+    assert {:error, :not_found} = ASTRepository.get_module(repo, P.A)
   end
 
   test "a name that several files define is told apart, in any order", %{tmp_dir: dir} do

@@ -15,8 +15,6 @@ defmodule ElixirScope.ASTRepository.ObservedTest do
     RuntimeEvent
   }
 
-  alias ElixirScope.Error
-
   @moduletag :tmp_dir
 
   @source """
@@ -149,8 +147,7 @@ defmodule ElixirScope.ASTRepository.ObservedTest do
     assert length(own) == 5
     assert {:ok, [_, _]} = ASTRepository.get_correlated_events(repo, "Observed.Till", limit: 2)
 
-    assert {:error, %Error{reason: :not_found}} =
-             ASTRepository.get_correlated_events(repo, "Observed.Till.nope/0")
+    assert {:error, :not_found} = ASTRepository.get_correlated_events(repo, "Observed.Till.nope/0")
 
     # One question spans both sides.
     import Query

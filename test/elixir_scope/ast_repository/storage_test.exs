@@ -55,7 +55,7 @@ defmodule ElixirScope.ASTRepository.StorageTest do
       :ok = ASTRepository.store_correlation(repo, "text", "elsewhere")
       assert :ok = ASTRepository.restore_snapshot(repo, snapshot)
       assert content(repo) == before
-      assert {:error, %Error{reason: :not_found}} = ASTRepository.get_module(repo, Later)
+      assert {:error, :not_found} = ASTRepository.get_module(repo, Later)
       assert {:ok, %{status: :healthy}} = ASTRepository.health_check(repo)
 
       other = repository()
