@@ -222,6 +222,15 @@ impl Make for Table {
     }
 }
 
+/// Miri is some hundred times slower.
+pub(crate) fn rounds(rounds: usize) -> usize {
+    if cfg!(miri) {
+        rounds.div_ceil(200)
+    } else {
+        rounds
+    }
+}
+
 /// Pseudo-random numbers, the same on every run.
 pub(crate) struct Random(pub(crate) u64);
 

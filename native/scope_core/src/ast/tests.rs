@@ -5,7 +5,7 @@ use crate::atoms::intern;
 #[test]
 fn any_term_comes_back_exactly() {
     let mut random = Random(1);
-    for round in 0..3000 {
+    for round in 0..rounds(3000) {
         let term = random.term(1 + round % 6);
         let ast = ast(&term);
         assert_eq!(Table::read(&ast).unwrap(), term);
@@ -75,6 +75,7 @@ fn places_come_out_of_metadata() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore)]
 fn deep_is_no_problem_and_too_deep_an_error() {
     let deep = |depth: usize| {
         let mut builder = Builder::new();
@@ -115,7 +116,7 @@ fn what_makes_no_term_is_refused() {
 fn no_saved_bytes_can_do_harm() {
     let mut random = Random(7);
     let mut accepted = 0;
-    for _ in 0..40 {
+    for _ in 0..rounds(40) {
         let saved = rmp_serde::to_vec(&ast(&random.term(5))).unwrap();
         for at in 0..saved.len() {
             let mut bytes = saved.clone();
@@ -134,7 +135,7 @@ fn no_saved_bytes_can_do_harm() {
         }
     }
     assert!(
-        accepted > 100,
+        accepted > rounds(100),
         "the changes never reached the checks behind the format"
     );
 }

@@ -135,16 +135,23 @@ impl Unit {
     }
 
     fn nth_in_scope(&self, number: usize, hash: u32, occurrence: u32) -> Option<NodeIx> {
+        // Counting over a chunk is many times faster than looking at each entry for the last one.
+        const CHUNK: usize = 256;
         let low = self.ast.hashes_low();
-        let mut left = occurrence;
+        let mut left = occurrence as usize;
         for run in self.scopes.runs(number) {
-            for at in run {
-                if low[at as usize] == hash {
-                    left -= 1;
-                    if left == 0 {
-                        return Some(NodeIx(at));
-                    }
+            let mut at = run.start as usize;
+            for chunk in low[at..run.end as usize].chunks(CHUNK) {
+                let equal = chunk.iter().filter(|&&other| other == hash).count();
+                if equal < left {
+                    left -= equal;
+                    at += chunk.len();
+                    continue;
                 }
+                let mut found = (at..).zip(chunk).filter(|&(_, &other)| other == hash);
+                return found
+                    .nth(left.checked_sub(1)?)
+                    .map(|(at, _)| NodeIx(at as u32));
             }
         }
         None

@@ -98,7 +98,7 @@ fn source_ids<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
 }
 
 /// Counts and bytes.
-#[rustler::nif]
+#[rustler::nif(schedule = "DirtyCpu")]
 fn source_stats<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
     let stats = unit(source).and_then(|unit| {
         let stats = [
