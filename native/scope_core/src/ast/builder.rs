@@ -46,6 +46,10 @@ pub struct Builder {
     pending: Option<u32>,
 }
 
+/// Metadata without its integers, as one builder knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetaShape(u32);
+
 impl Default for Builder {
     fn default() -> Self {
         Builder::new()
@@ -78,8 +82,17 @@ impl Builder {
         }
     }
 
-    pub fn end_meta(&mut self) -> Result<()> {
-        self.pending = Some(self.meta.end()?);
+    /// Ends the metadata. Gives its shape, which further metadata may have in common with it.
+    pub fn end_meta(&mut self) -> Result<MetaShape> {
+        let (shape, offset) = self.meta.end()?;
+        self.pending = Some(offset);
+        Ok(MetaShape(shape))
+    }
+
+    /// The whole metadata of the next node: like one that was told to this builder, but for its
+    /// integers, which come in the order of the tokens.
+    pub fn meta_of_shape(&mut self, shape: MetaShape, ints: &[i64]) -> Result<()> {
+        self.pending = Some(self.meta.record(shape.0, ints)?);
         Ok(())
     }
 

@@ -190,6 +190,8 @@ pub(super) struct MetaBuilder {
     shapes: Shapes,
     by_hash: HashMap<u64, u32, ahash::RandomState>,
     bytes: Vec<u8>,
+    /// Holes of each shape.
+    holes: Vec<u32>,
     /// The metadata being told: its tokens, its integers, and the open terms (token, elements so far).
     tokens: Vec<u32>,
     ints: Vec<i64>,
@@ -203,6 +205,7 @@ impl MetaBuilder {
             shapes: Shapes::default(),
             by_hash: HashMap::default(),
             bytes: Vec::new(),
+            holes: Vec::new(),
             tokens: Vec::new(),
             ints: Vec::new(),
             open: Vec::new(),
@@ -275,29 +278,40 @@ impl MetaBuilder {
         Ok(())
     }
 
-    /// Ends the metadata being told. Gives the offset of its record.
-    pub(super) fn end(&mut self) -> Result<u32> {
+    /// Ends the metadata being told. Gives its shape and the offset of its record.
+    pub(super) fn end(&mut self) -> Result<(u32, u32)> {
         if self.tokens.is_empty() || !self.open.is_empty() {
             return Err(malformed("unfinished term"));
         }
         let shape = self.shape()?;
-        reserve(&mut self.bytes, 10 * (1 + self.ints.len()))?;
+        let ints = std::mem::take(&mut self.ints);
+        let offset = self.record(shape, &ints);
+        self.ints = ints;
+        Ok((shape, offset?))
+    }
+
+    /// Records metadata of a shape that is known: its integers, in their order.
+    pub(super) fn record(&mut self, shape: u32, ints: &[i64]) -> Result<u32> {
+        if self.holes.get(shape as usize).copied() != Some(ints.len() as u32) {
+            return Err(malformed("integers do not fit the shape"));
+        }
+        reserve(&mut self.bytes, 10 * (1 + ints.len()))?;
         let offset = self.bytes.len() as u32;
         varint::push(&mut self.bytes, u64::from(shape));
-        let (mut line, mut ints) = (0i64, self.ints.iter());
+        let (mut line, mut ints) = (0i64, ints.iter());
         for &token in self.shapes.get(shape) {
-            match Tag::of(token) {
-                Some(Tag::Line) => {
-                    let value = *ints.next().expect("an integer for each hole");
-                    varint::push(&mut self.bytes, varint::zigzag(value.wrapping_sub(line)));
-                    line = value;
-                }
-                Some(Tag::Int) => {
-                    let value = *ints.next().expect("an integer for each hole");
-                    varint::push(&mut self.bytes, varint::zigzag(value));
-                }
-                _ => {}
-            }
+            let value = match Tag::of(token) {
+                Some(tag) if tag.is_hole() => *ints.next().expect("an integer for each hole"),
+                _ => continue,
+            };
+            let is_line = Tag::of(token) == Some(Tag::Line);
+            let stored = if is_line {
+                value.wrapping_sub(line)
+            } else {
+                value
+            };
+            line = if is_line { value } else { line };
+            varint::push(&mut self.bytes, varint::zigzag(stored));
         }
         if self.bytes.len() + self.shapes.tokens.len() * size_of::<u32>() > AST_META_BYTES_MAX {
             return Err(limit("bytes of an AST's metadata", AST_META_BYTES_MAX));
@@ -317,6 +331,8 @@ impl MetaBuilder {
                 Some(_) => continue,
                 None => {
                     let index = self.shapes.push(&self.tokens)?;
+                    reserve(&mut self.holes, 1)?;
+                    self.holes.push(self.ints.len() as u32);
                     self.by_hash.insert(hash, index);
                     return Ok(index);
                 }

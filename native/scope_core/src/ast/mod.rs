@@ -20,7 +20,7 @@ mod tokens;
 mod varint;
 
 pub use arena::{Ast, Children, NodeIx};
-pub use builder::{Builder, MetaTokens};
+pub use builder::{Builder, MetaShape, MetaTokens};
 pub use kind::Kind;
 pub use read::Make;
 pub use tokens::Tokens;

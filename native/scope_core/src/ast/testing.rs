@@ -73,7 +73,7 @@ fn quoted(builder: &mut Builder, term: &T) -> Result<()> {
     }
     builder.begin_meta();
     plain(&mut builder.meta(), meta)?;
-    builder.end_meta()?;
+    let _ = builder.end_meta()?;
     match (form, args) {
         (T::Atom(name), T::Atom(context)) => {
             let context = (context != "nil").then(|| intern(context));

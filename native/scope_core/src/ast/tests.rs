@@ -107,8 +107,33 @@ fn what_makes_no_term_is_refused() {
     refused(|to| to.open_call(intern("no metadata")));
     refused(|to| {
         to.begin_meta();
-        to.end_meta()
+        to.end_meta().map(drop)
     });
+}
+
+#[test]
+fn metadata_of_a_known_shape_is_the_same_metadata() {
+    let mut builder = Builder::new();
+    builder.open_list().unwrap();
+    builder.begin_meta();
+    {
+        let mut meta = builder.meta();
+        meta.open_list().unwrap();
+        for (key, value) in [("line", 70), ("column", 2)] {
+            meta.open_pair(intern(key)).unwrap();
+            meta.int(value).unwrap();
+            meta.close().unwrap();
+        }
+        meta.close().unwrap();
+    }
+    let shape = builder.end_meta().unwrap();
+    builder.var(intern("x"), None).unwrap();
+    assert!(builder.meta_of_shape(shape, &[1]).is_err());
+    builder.meta_of_shape(shape, &[-3, i64::MAX]).unwrap();
+    builder.var(intern("y"), None).unwrap();
+    builder.close().unwrap();
+    let expected = T::List(vec![var("x", 70, 2), var("y", -3, i64::MAX)]);
+    assert_eq!(Table::read(&builder.finish().unwrap()).unwrap(), expected);
 }
 
 /// Every byte of a saved AST, changed: it is refused, or it is an AST that can be walked.

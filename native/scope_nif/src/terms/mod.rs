@@ -2,6 +2,7 @@
 
 mod atoms_map;
 mod make;
+mod metas;
 mod raw;
 mod value;
 mod walk;

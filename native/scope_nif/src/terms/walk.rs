@@ -7,6 +7,7 @@ use scope_core::atoms::{Atom, intern};
 use scope_core::error::{Error, Result};
 
 use super::atoms_map::AtomCache;
+use super::metas::MetaCache;
 use super::raw::{Heap, Raw};
 
 /// Encodes quoted code, or any other term: what is no quoted code is kept as the data that it is.
@@ -16,6 +17,7 @@ pub fn ast_from_term(term: Term<'_>) -> Result<Ast> {
         heap,
         atoms: AtomCache::default(),
         nil: intern("nil"),
+        metas: MetaCache::default(),
     };
     let mut builder = Builder::new();
     walk.quoted(&mut builder, term.as_c_arg())?;
@@ -43,6 +45,7 @@ struct Walk {
     heap: Heap,
     atoms: AtomCache,
     nil: Atom,
+    metas: MetaCache,
 }
 
 impl Walk {
@@ -91,9 +94,7 @@ impl Walk {
             self.open_plain(builder, open, term)?;
             return Ok(None);
         }
-        builder.begin_meta();
-        self.plain(&mut builder.meta(), plain, meta)?;
-        builder.end_meta()?;
+        self.meta(builder, plain, meta)?;
         if is_var {
             let name = self.atoms.atom(heap, form)?;
             let context = self.atoms.atom(heap, args)?;
@@ -107,6 +108,28 @@ impl Walk {
         }
         builder.open_call_expr()?;
         Ok(Some(form))
+    }
+
+    /// The metadata of a node: by its shape when that is known, else term by term.
+    fn meta<'a>(
+        &mut self,
+        builder: &mut Builder,
+        plain: &mut Vec<Rest<'a>>,
+        meta: Raw,
+    ) -> Result<()> {
+        let regular = self.metas.look_at(self.heap, meta);
+        if regular {
+            if let Some(shape) = self.metas.shape() {
+                return builder.meta_of_shape(shape, self.metas.ints());
+            }
+        }
+        builder.begin_meta();
+        self.plain(&mut builder.meta(), plain, meta)?;
+        let shape = builder.end_meta()?;
+        if regular {
+            self.metas.remember(shape);
+        }
+        Ok(())
     }
 
     /// Any term, as data.
