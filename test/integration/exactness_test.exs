@@ -178,7 +178,7 @@ defmodule ElixirScope.Integration.ExactnessTest do
         events
       end)
 
-    events = assert length(events) == Enum.sum(Map.values(public))
+    assert length(events) == Enum.sum(Map.values(public))
     assert Enum.all?(events, &(&1.duration_ns >= 0))
     assert length(Enum.uniq_by(events, & &1.correlation_id)) == length(events)
 
