@@ -101,14 +101,24 @@ fn capture_pending() -> bool {
 /// Up to `limit` pids that have something open and have been silent for `quiet_ms`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn capture_suspects(quiet_ms: u64, limit: usize) -> Vec<LocalPid> {
-    let words = existing().and_then(|it| it.suspects(Duration::from_millis(quiet_ms), limit.min(64)).ok());
-    words.unwrap_or_default().into_iter().map(word_pid).collect()
+    let words = existing().and_then(|it| {
+        it.suspects(Duration::from_millis(quiet_ms), limit.min(64))
+            .ok()
+    });
+    words
+        .unwrap_or_default()
+        .into_iter()
+        .map(word_pid)
+        .collect()
 }
 
 /// `capture_retire(pid, [{m, f, a}], ticks)`: `{:ok, how_many}`, or `:busy`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn capture_retire<'a>(env: Env<'a>, pid: LocalPid, stack: Vec<Term<'a>>, seen: u64) -> Term<'a> {
-    let stack: Vec<FunctionKey> = stack.into_iter().filter_map(runtime::function_key).collect();
+    let stack: Vec<FunctionKey> = stack
+        .into_iter()
+        .filter_map(runtime::function_key)
+        .collect();
     match capture().retire(pid_word(&pid), &stack, seen) {
         Ok(retired) => (atoms::ok(), retired).encode(env),
         Err(_) => atoms::busy().encode(env),
