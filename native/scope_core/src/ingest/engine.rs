@@ -498,7 +498,7 @@ impl Engine {
         self.by_word.remove(&process.word);
         process.frames = Vec::new();
         process.jump = None;
-        process.word = 0;
+        process.gone = true;
         self.last = None;
         // What is still in a list is given free when that list is gone through.
         if !process.touched && !process.dying {
@@ -513,7 +513,7 @@ impl Engine {
         for number in std::mem::take(&mut self.dying) {
             let process = &mut self.processes[number as usize];
             process.dying = false;
-            if process.word == 0 {
+            if process.gone {
                 if !process.touched {
                     self.free.push(number);
                 }
@@ -526,7 +526,7 @@ impl Engine {
             let process = &mut self.processes[number as usize];
             process.touched = false;
             process.trim();
-            if process.word == 0 {
+            if process.gone {
                 if !process.dying {
                     self.free.push(number);
                 }

@@ -49,6 +49,8 @@ pub(super) struct Process {
     /// Beginnings above the top frame that were not kept, for want of room.
     pub untracked: u64,
     pub monitored: bool,
+    /// Forgotten; its place is given free when no list names it any more.
+    pub gone: bool,
     /// In the engine's list of processes to look at when the round ends.
     pub touched: bool,
     /// Its time when it was last asked for its real stack: it is not asked again before it has reported anew.
@@ -72,6 +74,7 @@ impl Process {
             open: AHashSet::new(),
             untracked: 0,
             monitored: false,
+            gone: false,
             touched: false,
             asked_ns: 0,
             dying: false,

@@ -42,6 +42,10 @@ fn a_search_finds_what_a_plain_filter_finds() {
     let rig = busy(3_000);
     let events = all(&rig.store);
     assert_eq!(events.len(), 12_000);
+    for event in &events {
+        let activation = rig.store.activation(event.token).unwrap();
+        assert_eq!(activation.began.process, activation.ended.unwrap().process);
+    }
     let (early, late) = (events[2_000].at_ns, events[7_000].at_ns);
     let some = events[5_001];
     type Takes<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
