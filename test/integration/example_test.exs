@@ -53,6 +53,15 @@ defmodule ElixirScope.Integration.ExampleTest do
     assert total(json, "events_correlated") == total(json, "events_stored")
   end
 
+  test "what the README types at a prompt runs", %{project: project} do
+    readme = File.read!(Path.join(@root, "README.md"))
+    [_, session] = Regex.run(~r/```elixir\n(alias ElixirScope.*?)```/s, readme)
+    Project.write(project, "session.exs", session <> ~s|\nIO.puts("to the end")\n|)
+
+    assert {output, 0} = Project.mix(project, ["run", "session.exs"])
+    assert output =~ "to the end"
+  end
+
   # Enough to read a flat object of the document with; the whole of it is tested where it is written.
   defp number(json, module, function, arity, key) do
     row =
