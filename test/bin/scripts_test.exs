@@ -45,6 +45,34 @@ defmodule ElixirScope.ScriptsTest do
     end
   end
 
+  test "setup says what is missing when there is no Rust, and goes on with a library that is given" do
+    # Every tool but cargo's.
+    dir =
+      Path.join(System.tmp_dir!(), "elixir_scope-setup-#{System.unique_integer([:positive])}-#{System.pid()}")
+
+    on_exit(fn -> File.rm_rf!(dir) end)
+    File.mkdir_p!(dir)
+
+    for from <- String.split(System.get_env("PATH"), ":"),
+        {:ok, tools} <- [File.ls(from)],
+        tool <- tools,
+        tool not in ~w(cargo rustc rustup apt-get apt-cache) do
+      File.ln_s(Path.join(from, tool), Path.join(dir, tool))
+    end
+
+    # A complete machine but for Rust: what cc and the like are for is not asked then.
+    for tool <- ~w(cc git), do: File.ln_s(System.find_executable("true"), Path.join(dir, tool))
+
+    {output, status} = run("bin/setup", [], [{"PATH", dir}, {"ELIXIR_SCOPE_NIF", nil}])
+    assert status == 1
+    assert output =~ "Rust is missing"
+    assert output =~ "rustup.rs"
+
+    {output, status} = run("bin/setup", [], [{"PATH", dir}, {"ELIXIR_SCOPE_NIF", "/some/scope_nif.so"}])
+    assert status == 0, output
+    assert output =~ "Rust none"
+  end
+
   test "every long check says what it is" do
     {output, 0} = run("bin/verify", ["--list"])
 
