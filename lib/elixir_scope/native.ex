@@ -75,6 +75,7 @@ defmodule ElixirScope.Native do
   def repository_put_function(_ref, _key, _mode, _expected, _ast, _fields), do: missing()
   def repository_get_function(_ref, _key, _fields), do: missing()
   def repository_node(_ref, _id), do: missing()
+  def repository_node_exists(_ref, _id), do: missing()
   def repository_node_large(_ref, _id), do: missing()
   def repository_node_place(_ref, _id), do: missing()
   def repository_node_points(_ref, _id), do: missing()

@@ -18,7 +18,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
   def exists?(repository, id) do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(id),
-         {:ok, _place} <- Core.Repository.node_place(ref, id) do
+         :ok <- Core.Repository.node_exists(ref, id) do
       true
     else
       _ -> false

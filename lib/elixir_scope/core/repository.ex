@@ -36,6 +36,7 @@ defmodule ElixirScope.Core.Repository do
     end)
   end
 
+  def node_exists(ref, id), do: Core.call(fn -> Native.repository_node_exists(ref, id) end)
   def node_place(ref, id), do: Core.call(fn -> Native.repository_node_place(ref, id) end)
   def node_points(ref, id), do: Core.call(fn -> Native.repository_node_points(ref, id) end)
   def node_events(ref, id, limit), do: Core.call(fn -> Native.repository_node_events(ref, id, limit) end)

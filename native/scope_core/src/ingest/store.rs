@@ -255,6 +255,19 @@ impl RuntimeStore {
     pub fn totals(&self) -> Totals {
         self.read(|inner| inner.totals())
     }
+
+    /// Activations whose end was lost. Reads one counter a clause.
+    pub fn lost(&self) -> u64 {
+        let lost = EventKind::Lost as usize - 1;
+        self.read(|inner| {
+            inner
+                .tables
+                .points
+                .iter()
+                .map(|slot| slot.counters.ends[lost])
+                .sum()
+        })
+    }
 }
 
 impl Inner {

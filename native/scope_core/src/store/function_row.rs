@@ -11,7 +11,7 @@ use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
 use crate::store::locate::{function_id, function_number, runtime_key};
-use crate::store::record::{FunctionRecord, ModuleRecord};
+use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::structs::{
     average_ms, date_time, error_rate, execution_statistics, function_metrics, key_value,
     last_executed, performance_profile, runtime_insights, us, word,
@@ -245,6 +245,14 @@ impl<'a> FunctionRow<'a> {
                 .any(|name| self.stored(intern(name)).is_some())
     }
 
+    fn insight(&self) -> Option<Arc<Fields>> {
+        let repository = self.view.repository;
+        repository
+            .has_insights()
+            .then(|| repository.insight(&self.node_id()))
+            .flatten()
+    }
+
     /// For the function itself, or any of its clauses and nodes.
     fn has_correlation(&self) -> bool {
         let correlations = &self.view.repository.correlations;
@@ -326,7 +334,7 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Modified => {
                 self.timestamp(|record| record.updated_ns, |record| record.updated_ns)
             }
-            FunctionField::Insights => match self.view.repository.insight(&self.node_id()) {
+            FunctionField::Insights => match self.insight() {
                 Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
                 None => Value::nil(),
             },
@@ -349,7 +357,7 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Line => of(&|_, function| place(function.position.line)),
             FunctionField::Col => of(&|_, function| place(function.position.column)),
             FunctionField::HasRuntime => {
-                let insight = || self.view.repository.insight(&self.node_id()).is_some();
+                let insight = || self.insight().is_some();
                 Value::bool(self.ran() || self.stored_runtime() || insight())
             }
             FunctionField::HasCorrelation => Value::bool(self.ran() || self.has_correlation()),

@@ -10,6 +10,7 @@ use crate::query::Row;
 use crate::source::Unit;
 use crate::store::columns::{Cell, Code, Column, fields};
 use crate::store::locate::runtime_key;
+use crate::store::record::Fields;
 use crate::store::structs::{key_value, runtime_insights, word};
 use crate::store::view::View;
 use crate::value::Value;
@@ -73,6 +74,14 @@ impl<'a> NodeRow<'a> {
         })
     }
 
+    fn insight(&self) -> Option<Arc<Fields>> {
+        let repository = self.view.repository;
+        repository
+            .has_insights()
+            .then(|| repository.insight(&self.unit.node_id(self.ix)))
+            .flatten()
+    }
+
     fn stats(&self) -> Option<CallStats> {
         self.view.stats(&runtime_key(self.unit, self.function()?)?)
     }
@@ -117,21 +126,13 @@ impl<'a> NodeRow<'a> {
                 }
                 None => Value::nil(),
             },
-            NodeField::Insights => {
-                match self.view.repository.insight(&self.unit.node_id(self.ix)) {
-                    Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
-                    None => Value::nil(),
-                }
-            }
+            NodeField::Insights => match self.insight() {
+                Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
+                None => Value::nil(),
+            },
             NodeField::HasRuntime => {
                 let ran = self.stats().is_some_and(|stats| stats.calls > 0);
-                Value::bool(
-                    ran || self
-                        .view
-                        .repository
-                        .insight(&self.unit.node_id(self.ix))
-                        .is_some(),
-                )
+                Value::bool(ran || self.insight().is_some())
             }
             NodeField::HasCorrelation => {
                 let stored = || {

@@ -427,6 +427,11 @@ impl Repository {
         Ok(())
     }
 
+    /// Whether there are any: what spares rendering ids to look for them.
+    pub fn has_insights(&self) -> bool {
+        !self.insights.is_empty()
+    }
+
     pub fn insight(&self, node: &str) -> Option<Arc<Fields>> {
         self.insights.get(node).map(|found| found.clone())
     }

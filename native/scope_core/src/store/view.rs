@@ -56,12 +56,7 @@ impl<'a> View<'a> {
 
     /// Activations whose end was lost: figures are lower bounds when there are any.
     pub fn lost(&self) -> u64 {
-        self.repository
-            .runtime()
-            .functions()
-            .iter()
-            .map(|(_, stats)| stats.lost)
-            .sum()
+        self.repository.runtime().lost()
     }
 
     fn edges(&self, key: &FunctionKey) -> Vec<Edge> {

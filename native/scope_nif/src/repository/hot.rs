@@ -70,6 +70,12 @@ hot_nif!(
     node_of_activation
 );
 hot_nif!(repository_node, c"repository_node", 2, node);
+hot_nif!(
+    repository_node_exists,
+    c"repository_node_exists",
+    2,
+    node_exists
+);
 
 fn ok<'a>(env: Env<'a>, value: impl Encoder) -> Result<Term<'a>> {
     Ok((atoms::ok(), value).encode(env))
@@ -117,4 +123,10 @@ fn node<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
         return Ok(atoms::large().encode(env));
     }
     ok(env, cells::nodes(env, &located.unit, &nodes)?)
+}
+
+/// `:ok`, or the error of looking.
+fn node_exists<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
+    repository_of(arguments[0])?.locate(args::text(arguments[1], "ast_node_id")?)?;
+    Ok(atoms::ok().encode(env))
 }
