@@ -281,6 +281,39 @@ fn a_death_without_room_in_the_ring_is_found_out() {
 }
 
 #[test]
+fn who_died_unwatched_worked_until_it_last_reported() {
+    struct Gone;
+    impl Host for Gone {
+        fn monitor(&mut self, process: u64) -> bool {
+            process != 1
+        }
+        fn is_alive(&mut self, process: u64) -> bool {
+            process != 1
+        }
+        fn reason(&mut self, _: u64) -> Option<Atom> {
+            None
+        }
+    }
+    let rig = Rig::new(1024, 100);
+    rig.enter(1, 0);
+    rig.enter(1, 1);
+    // Time goes on for the others.
+    let other = rig.enter(2, 2);
+    for _ in 0..100 {
+        rig.exit(2, rig.enter(2, 3));
+    }
+    rig.exit(2, other);
+    for _ in 0..3 {
+        rig.ingest(&mut Gone);
+    }
+    let (outer, inner) = (rig.stats(0), rig.stats(1));
+    assert_eq!((outer.aborted, inner.aborted), (1, 1));
+    assert_eq!(inner.total_ns, 0);
+    assert!(outer.total_ns > 0);
+    assert!(outer.total_ns * 50 < rig.stats(2).total_ns);
+}
+
+#[test]
 fn nonsense_is_counted_and_changes_nothing() {
     let rig = Rig::new(64, 100);
     let token = rig.enter(1, 0);
