@@ -39,7 +39,8 @@ defmodule ElixirScope.Instrumentation.Build do
 
     entries =
       candidates
-      |> Task.async_stream(&entry(&1, known_entries, known.written, target, options),
+      |> Task.async_stream(
+        &entry(&1, known_entries, known.written, target, options),
         timeout: :infinity,
         ordered: true
       )
@@ -136,6 +137,7 @@ defmodule ElixirScope.Instrumentation.Build do
   end
 
   defp make(module, binary, target, options) do
+    Instrumentation.roomy()
     # Both kinds of place: a module may have become an implementation, or ceased to be one.
     File.rm(file(target, module, true))
     File.rm(file(target, module, false))
@@ -190,6 +192,6 @@ defmodule ElixirScope.Instrumentation.Build do
 
   defp write(manifest, key, entries) do
     File.mkdir_p!(Path.dirname(manifest))
-    File.write!(manifest, :erlang.term_to_binary({key, entries}, [:compressed]))
+    File.write!(manifest, :erlang.term_to_binary({key, entries}, compressed: 1))
   end
 end

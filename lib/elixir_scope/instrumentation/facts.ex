@@ -140,7 +140,7 @@ defmodule ElixirScope.Instrumentation.Facts do
     File.mkdir_p!(dir)
 
     for facts <- from_notes(notes) do
-      File.write!(path(dir, facts.module), :erlang.term_to_binary(facts, [:compressed]))
+      File.write!(path(dir, facts.module), :erlang.term_to_binary(facts, compressed: 1))
     end
 
     :ok

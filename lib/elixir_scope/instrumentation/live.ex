@@ -27,6 +27,8 @@ defmodule ElixirScope.Instrumentation.Live do
   end
 
   defp prepare_one(module, options) do
+    Instrumentation.roomy()
+
     with :ok <- Eligibility.by_name(module),
          {:ok, beam, file} <- Loader.original(module),
          {:ok, build} <- Instrumentation.build(beam, options) do

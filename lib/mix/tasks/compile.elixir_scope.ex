@@ -112,7 +112,16 @@ defmodule Mix.Tasks.Compile.ElixirScope do
   defp finish({:error, diagnostics}, _settings, _options), do: {:error, diagnostics}
 
   defp finish({status, diagnostics}, settings, options) do
-    {:ok, build, loaded} = Mix.ElixirScope.make(settings, Keyword.take(options, [:force]))
+    build =
+      Build.run(
+        settings.ebins,
+        settings.target,
+        settings.manifest,
+        [modules: settings.modules, except: settings.except, probe: settings.probe] ++
+          Keyword.take(options, [:force])
+      )
+
+    loaded = Activation.run(build, settings.target)
     tell(build, loaded, options)
     Facts.prune(settings.facts, settings.ebins)
     {if(build.changed != [] or build.removed != [], do: :ok, else: status), diagnostics}
