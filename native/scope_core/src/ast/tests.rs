@@ -143,7 +143,7 @@ fn no_saved_bytes_can_do_harm() {
     let mut accepted = 0;
     for _ in 0..rounds(40) {
         let saved = rmp_serde::to_vec(&ast(&random.term(5))).unwrap();
-        for at in 0..saved.len() {
+        for at in (0..saved.len()).step_by(if cfg!(miri) { 199 } else { 1 }) {
             let mut bytes = saved.clone();
             bytes[at] = random.below(256) as u8;
             let Ok(ast) = rmp_serde::from_slice::<Ast>(&bytes) else {
@@ -160,7 +160,7 @@ fn no_saved_bytes_can_do_harm() {
         }
     }
     assert!(
-        accepted > rounds(100),
+        cfg!(miri) || accepted > 100,
         "the changes never reached the checks behind the format"
     );
 }

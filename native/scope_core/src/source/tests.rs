@@ -88,6 +88,34 @@ fn ids_name_one_node_each() {
 }
 
 #[test]
+fn heads_tell_clauses_apart() {
+    let guarded = |args: Vec<T>, guard: Option<T>, kind: &str| {
+        let head = call("f", 2, 7, args);
+        let head = match guard {
+            Some(guard) => call("when", 2, 9, vec![head, guard]),
+            None => head,
+        };
+        let definition = call(kind, 2, 3, vec![head, body(T::Int(1))]);
+        unit(&module(1, &["A"], vec![definition])).clauses()[0].hash
+    };
+    let x = || vec![var("x", 2, 9)];
+    let plain = guarded(x(), None, "def");
+    assert_eq!(plain, guarded(vec![var("x", 77, 78)], None, "def"));
+    let all = [
+        plain,
+        guarded(x(), None, "defp"),
+        guarded(vec![var("y", 2, 9)], None, "def"),
+        guarded(vec![T::Int(1)], None, "def"),
+        guarded(x(), Some(T::Int(1)), "def"),
+        guarded(x(), Some(T::Int(2)), "def"),
+        guarded(vec![var("x", 2, 9), T::Int(1)], None, "def"),
+    ];
+    for (at, hash) in all.iter().enumerate() {
+        assert!(!all[..at].contains(hash), "number {at}");
+    }
+}
+
+#[test]
 fn places_lead_to_the_innermost_node() {
     // def f(x) do
     //   g(h(x), 1)
@@ -272,7 +300,7 @@ fn no_saved_bytes_can_do_harm() {
     let mut accepted = 0;
     for _ in 0..rounds(25) {
         let saved = rmp_serde::to_vec(&unit(&program(&mut random, 4))).unwrap();
-        for at in 0..saved.len() {
+        for at in (0..saved.len()).step_by(if cfg!(miri) { 199 } else { 1 }) {
             let mut bytes = saved.clone();
             bytes[at] = random.below(256) as u8;
             if let Ok(unit) = rmp_serde::from_slice::<Unit>(&bytes) {
@@ -281,7 +309,10 @@ fn no_saved_bytes_can_do_harm() {
             }
         }
     }
-    assert!(accepted > rounds(100), "the changes never reached the unit");
+    assert!(
+        cfg!(miri) || accepted > 100,
+        "the changes never reached the unit"
+    );
 }
 
 #[test]
