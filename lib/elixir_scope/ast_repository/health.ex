@@ -92,7 +92,9 @@ defmodule ElixirScope.ASTRepository.Health do
   end
 
   defp losses(%{events_lost: 0}), do: :ok
-  defp losses(%{events_lost: lost}), do: {:error, "the ends of #{lost} activations were lost"}
+
+  defp losses(%{events_lost: lost}),
+    do: {:error, "#{lost} runtime events were dropped while this repository was subscribed"}
 
   defp status([]), do: :healthy
 

@@ -7,8 +7,8 @@ defmodule ElixirScope.ASTRepository.QueryResult do
     * `:count` - how many rows these are
     * `:total` - how many rows met the conditions, before `limit` and `offset`
     * `:scanned` - how many rows were looked at
-    * `:complete?` - false when runtime events were lost while the observed program ran, so that figures from it are lower
-      bounds; `:dropped` says how many
+    * `:complete?` - false when runtime events were dropped, of whatever module, while the repository was subscribed: then
+      figures of the run are lower bounds; `:dropped` says how many
     * `:duration_us` - time in the native engine
 
   `Enum` functions run over the rows of `result.rows`.

@@ -199,4 +199,24 @@ defmodule ElixirScope.ASTRepository.ObservedTest do
     assert {:ok, %{call_frequency: 1}} = ASTRepository.get_function(repo, {Observed.Till, :total, 1})
     assert {:ok, %{call_frequency: 0}} = ASTRepository.get_function(other, {Observed.Till, :total, 1})
   end
+
+  test "an answer over a gap says so, also when it was saved and loaded", %{tmp_dir: dir} do
+    {:ok, repo} = ASTRepository.start_link([])
+    {:ok, other} = ASTRepository.start_link([])
+    :ok = Capture.subscribe(repo)
+    :ok = Capture.start()
+    # Points that nobody registered: offered, and dropped.
+    for n <- 0..2, do: ElixirScope.Probe.enter(Bitwise.bsl(0x7E57, 20) + n)
+    :ok = Capture.stop()
+    :ok = Capture.flush()
+
+    query = Query.new() |> Query.from(:functions) |> Query.select([:calls])
+    assert {:ok, %{complete?: false, dropped: 3}} = ASTRepository.query(repo, query)
+    assert {:ok, %{complete?: true, dropped: 0}} = ASTRepository.query(other, query)
+
+    path = Path.join(dir, "gap.scope")
+    :ok = ASTRepository.save(repo, path)
+    {:ok, loaded} = ASTRepository.load(path)
+    assert {:ok, %{complete?: false, dropped: 3}} = ASTRepository.query(loaded, query)
+  end
 end

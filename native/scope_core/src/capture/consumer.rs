@@ -45,6 +45,7 @@ pub struct Consumer {
     calibration: Calibration,
     watermark: u64,
     downs_missed: u64,
+    dropped: u64,
 }
 
 /// Records between two looks at the clock.
@@ -59,6 +60,7 @@ impl Consumer {
             calibration,
             watermark: 0,
             downs_missed: 0,
+            dropped: 0,
         }
     }
 
@@ -86,6 +88,13 @@ impl Consumer {
                 .map(|ring| ring.counts().dropped_ends)
                 .sum();
             self.engine.note_lost_ends(lost);
+            let dropped = capture.dropped();
+            if dropped != self.dropped {
+                self.dropped = dropped;
+                for store in self.engine.stores() {
+                    store.note_dropped(dropped);
+                }
+            }
         }
         let mut records = 0;
         while !self.drain.is_done() {

@@ -259,7 +259,7 @@ impl Capture {
             .iter()
             .any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(store)))
         {
-            store.begin_anew();
+            store.begin_anew(self.dropped());
             subscribers.push(Arc::downgrade(store));
         }
     }
@@ -332,6 +332,13 @@ impl Capture {
     /// Everything stamped before this has reached the stores.
     pub fn watermark(&self) -> u64 {
         self.watermark.load(Ordering::Acquire)
+    }
+
+    /// Records dropped so far, for whatever reason.
+    pub(crate) fn dropped(&self) -> u64 {
+        let rings = self.threads.all();
+        let of_rings: u64 = rings.iter().map(|ring| ring.counts().dropped).sum();
+        of_rings + self.unregistered.load(Ordering::Relaxed) + self.threads.no_ring()
     }
 
     /// The accounts. They balance at any time; `engine` is as of the last slice.

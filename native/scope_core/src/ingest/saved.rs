@@ -20,6 +20,7 @@ pub struct SavedRuntime {
     edges: Vec<(FunctionKey, FunctionKey, EdgeKind, u64)>,
     events: u64,
     evicted: u64,
+    dropped: u64,
     segments: Vec<SavedSegment>,
 }
 
@@ -61,6 +62,7 @@ impl RuntimeStore {
                 .collect(),
             events: inner.events,
             evicted: inner.log.evicted(),
+            dropped: inner.dropped,
             segments: match with_events {
                 true => inner.log.segments().map(Segment::save).collect(),
                 false => Vec::new(),
@@ -123,6 +125,7 @@ impl RuntimeStore {
             );
             merge_log(inner, segments, left_out);
             inner.events = inner.events.saturating_add(saved.events);
+            inner.dropped = inner.dropped.saturating_add(saved.dropped);
             Ok(())
         })
     }

@@ -102,6 +102,10 @@ pub(crate) struct Inner {
     /// Activations that began before this event are not counted: the store did not see them begin.
     /// `u64::MAX` until the first events come after subscribing.
     pub since: u64,
+    /// Records that the capture dropped while this store was subscribed.
+    pub dropped: u64,
+    /// The capture's own count when it was last told.
+    dropped_seen: u64,
 }
 
 impl RuntimeStore {
@@ -111,6 +115,8 @@ impl RuntimeStore {
             log: Log::new(limits.event_log_bytes),
             events: 0,
             since: u64::MAX,
+            dropped: 0,
+            dropped_seen: 0,
         })
     }
 
@@ -121,8 +127,18 @@ impl RuntimeStore {
     }
 
     /// The store is subscribed (again): what is open already does not concern it.
-    pub(crate) fn begin_anew(&self) {
-        self.inner.write().since = u64::MAX;
+    pub(crate) fn begin_anew(&self, dropped: u64) {
+        let mut inner = self.inner.write();
+        inner.since = u64::MAX;
+        inner.dropped_seen = dropped;
+    }
+
+    /// The capture has dropped so many records since the VM started. Which activations they belonged to
+    /// nobody knows, so every store that was subscribed meanwhile may miss them.
+    pub(crate) fn note_dropped(&self, dropped: u64) {
+        let mut inner = self.inner.write();
+        inner.dropped += dropped.saturating_sub(inner.dropped_seen);
+        inner.dropped_seen = dropped;
     }
 
     /// Takes a batch of the engine's effects, of which the first has `first_event_id`.
@@ -256,7 +272,8 @@ impl RuntimeStore {
         self.read(|inner| inner.totals())
     }
 
-    /// Activations whose end was lost. Reads one counter a clause.
+    /// Events that figures of this store may miss: records that were dropped while it was subscribed, or, if these
+    /// are more, activations whose end was lost. Reads one counter a clause.
     pub fn lost(&self) -> u64 {
         let lost = EventKind::Lost as usize - 1;
         self.read(|inner| {
@@ -265,7 +282,8 @@ impl RuntimeStore {
                 .points
                 .iter()
                 .map(|slot| slot.counters.ends[lost])
-                .sum()
+                .sum::<u64>()
+                .max(inner.dropped)
         })
     }
 }
