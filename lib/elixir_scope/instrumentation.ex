@@ -23,7 +23,7 @@ defmodule ElixirScope.Instrumentation do
   alias ElixirScope.Instrumentation.{Assemble, Beam, Context, Eligibility, Functions}
 
   # Part of the build: a release that puts its points elsewhere must not be taken for this one.
-  @version 3
+  @version 4
 
   @typedoc """
   `{index, kind, name, arity, clause, line, column, target}`

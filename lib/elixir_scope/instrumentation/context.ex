@@ -40,10 +40,13 @@ defmodule ElixirScope.Instrumentation.Context do
     {context.build <<< @index_bits ||| index, %{context | index: index + 1, points: [point | context.points]}}
   end
 
-  @doc "A variable name that the function does not have. Counted per function, so the atoms stay few."
+  @doc """
+  A variable name that the function does not have: Elixir's begin with `_`, whatever their author calls them, and
+  Erlang's have no space. Counted per function, so the atoms stay few.
+  """
   def variable(context) do
     n = context.variables + 1
-    {:"_scope@#{n}", %{context | variables: n}}
+    {:"scope #{n}", %{context | variables: n}}
   end
 
   @doc "Points name macros as their author does, not as they are compiled."

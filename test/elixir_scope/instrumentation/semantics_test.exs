@@ -32,6 +32,22 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
 
   # {what, body of a module with run/0 (or more), call}: each is run plain and instrumented.
   @cases [
+    {"variables under every name that could be ours",
+     """
+     def run, do: {f(1), g(2), h()}
+     def f(scope) do
+       {scope, token} = {scope + 1, scope}
+       try do
+         k(scope, k(token, token))
+       catch
+         _, scope -> scope
+       end
+     end
+     def g(_scope), do: (fn scope, _x -> for(scope <- [scope], do: k(scope, 1)) end).(3, 4)
+     defmacrop odd, do: {Macro.var(:"scope 1", nil), Macro.var(:"_scope@1", nil)} |> elem(0)
+     def h, do: (odd() = 5; k(odd(), odd()))
+     def k(a, b), do: {a, b}
+     """},
     {"arithmetic, literals and operators",
      """
      def run, do: {f(2), f(-3), 1.5, "text", ~c"list", %{a: 1}, [1, 2 | [3]]}
