@@ -61,7 +61,7 @@ defmodule ElixirScope.ScriptsTest do
     end
 
     # A complete machine but for Rust: what cc and the like are for is not asked then.
-    for tool <- ~w(cc git), do: File.ln_s(System.find_executable("true"), Path.join(dir, tool))
+    for tool <- ~w(cc git python3), do: File.ln_s(System.find_executable("true"), Path.join(dir, tool))
 
     {output, status} = run("bin/setup", [], [{"PATH", dir}, {"ELIXIR_SCOPE_NIF", nil}])
     assert status == 1
