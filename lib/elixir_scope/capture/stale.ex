@@ -58,13 +58,19 @@ defmodule ElixirScope.Capture.Stale do
 
   defp read_until(ticks, tries) do
     _ = Core.Capture.ingest(1_000, false)
-    Core.Capture.visible?(ticks) or (pause() and read_until(ticks, tries - 1))
+
+    if Core.Capture.visible?(ticks) do
+      true
+    else
+      pause()
+      read_until(ticks, tries - 1)
+    end
   end
 
   defp pause do
     receive do
     after
-      1 -> true
+      1 -> :ok
     end
   end
 
