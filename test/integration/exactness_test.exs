@@ -100,10 +100,10 @@ defmodule ElixirScope.Integration.ExactnessTest do
       File.rm_rf!(dir)
     end)
 
-    %{module: module, dir: dir}
+    %{sample: module, dir: dir}
   end
 
-  setup %{module: module, dir: dir} do
+  setup %{sample: module, dir: dir} do
     {:ok, repository} = ASTRepository.start_link(event_log_mb: 256)
     {:ok, %{errors: []}} = ASTRepository.import_project(repository, dir)
     {:ok, _} = ElixirScope.instrument([module], [])
@@ -114,7 +114,7 @@ defmodule ElixirScope.Integration.ExactnessTest do
   end
 
   test "every call is counted, closed once, and every nanosecond belongs to one activation", context do
-    %{module: module, repository: repository, before: before} = context
+    %{sample: module, repository: repository, before: before} = context
     :erlang.trace_pattern({module, :_, :_}, true, [:local, :call_count])
 
     tasks = for seed <- 1..40, do: Task.async(fn -> module.run(seed, 150) end)
