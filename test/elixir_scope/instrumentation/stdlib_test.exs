@@ -15,14 +15,10 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
   # Every how many-th file a sample takes.
   defp step, do: if(System.get_env(@sources), do: 25, else: 6)
 
-  defp script(name, step) do
-    arguments = [
-      "-pa",
-      Mix.Project.compile_path(),
-      Path.join([@root, "test/scripts", name]),
-      "#{step}" | patterns()
-    ]
+  defp script(name, step), do: elixir(name, ["#{step}" | patterns()])
 
+  defp elixir(name, arguments) do
+    arguments = ["-pa", Mix.Project.compile_path(), Path.join([@root, "test/scripts", name]) | arguments]
     {output, status} = System.cmd("elixir", arguments, stderr_to_stdout: true)
     assert status == 0, output
     output
@@ -73,6 +69,19 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
     test "are formatted to the same bytes" do
       assert System.get_env(@sources), "set #{@sources} to the Elixir sources"
       assert same_bytes(1) >= 500
+    end
+
+    test "come with a suite, which ends the same on an instrumented standard library" do
+      assert sources = System.get_env(@sources), "set #{@sources} to the Elixir sources"
+
+      [plain, instrumented] =
+        for mode <- ["plain", "instrumented"], do: elixir("elixir_suite.exs", [mode, sources])
+
+      failed = fn output -> Regex.scan(~r/^failed: .*$/m, output) end
+      assert failed.(instrumented) == failed.(plain)
+      assert number(instrumented, "tests") == number(plain, "tests")
+      assert number(plain, "tests") > 3_000, plain
+      assert number(instrumented, "instrumented") > 200, instrumented
     end
 
     test "are formatted with the calls that the virtual machine counts" do
