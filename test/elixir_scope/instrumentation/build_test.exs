@@ -43,9 +43,10 @@ defmodule ElixirScope.Instrumentation.BuildTest do
   test "nothing to do the second time; a lost copy, a changed file, another option are made again", c do
     age(c.ebin)
     assert %{changed: [_, _, _, _]} = run(c)
-    written = File.stat!(c.manifest)
+    # Reading it may change when it was last read.
+    written = %{File.stat!(c.manifest) | atime: nil}
     assert %{changed: [], removed: [], modules: [_, _, _]} = run(c)
-    assert File.stat!(c.manifest) == written
+    assert %{File.stat!(c.manifest) | atime: nil} == written
 
     File.rm!(Path.join(c.target, "Elixir.Keyword.beam"))
     assert %{changed: [Keyword]} = run(c)
