@@ -47,8 +47,13 @@ defmodule ElixirScope.ASTRepository.Lifecycle do
   def stop(other) do
     with {:ok, pid} <- Handle.whereis(other),
          # Whatever else the pid may be, it is not ours to stop.
-         {:ok, _repository} <- Handle.repository(pid) do
+         {:ok, _repository} <- Handle.repository(pid),
+         # The registry learns of a death a moment after it.
+         {true, _pid} <- {node(pid) != node() or Process.alive?(pid), pid} do
       GenServer.stop(pid)
+    else
+      {false, pid} -> Fault.not_found(:repository, pid, "it has stopped already")
+      error -> error
     end
   catch
     # It ended meanwhile, which is what was asked for.
