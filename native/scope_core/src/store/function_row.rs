@@ -125,8 +125,14 @@ pub struct FunctionRow<'a> {
 }
 
 impl<'a> FunctionRow<'a> {
-    /// A function of a stored module: a number of its unit's functions.
-    pub fn of_source(view: &'a View<'a>, record: Arc<ModuleRecord>, function: u32) -> Option<Self> {
+    /// A function of a stored module: a number of its unit's functions. `stored` is false when nothing is stored of
+    /// any function: a scan then spares a look for each.
+    pub fn of_source(
+        view: &'a View<'a>,
+        record: Arc<ModuleRecord>,
+        function: u32,
+        stored: bool,
+    ) -> Option<Self> {
         let (unit, _, module) = record.definition()?;
         let definition = &unit.functions()[function as usize];
         let key = FunctionKey {
@@ -135,7 +141,7 @@ impl<'a> FunctionRow<'a> {
             arity: definition.arity,
         };
         // Fields are stored for the module that a name means, not for others of that name.
-        let plain = module.qualifier.is_none() && module.occurrence == 1;
+        let plain = stored && module.qualifier.is_none() && module.occurrence == 1;
         let stored = plain
             .then(|| view.repository.function_record(&key))
             .flatten();
@@ -168,7 +174,7 @@ impl<'a> FunctionRow<'a> {
             .and_then(|record| function_number(record.definition()?.0, key));
         match (record, number, stored) {
             (Some(record), Some(number), stored) => {
-                let row = FunctionRow::of_source(view, record, number)?;
+                let row = FunctionRow::of_source(view, record, number, true)?;
                 Some(FunctionRow {
                     stored: stored.or(row.stored),
                     ..row

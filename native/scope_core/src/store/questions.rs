@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::ast::NodeIx;
 use crate::atoms::Atom;
 use crate::error::{Error, Result};
-use crate::query::{Answer, Direction, Op, Plan, Program, Row, execute};
+use crate::query::{Answer, Comparison, Direction, Op, Plan, Program, Row, execute};
 use crate::store::columns::{Cell, Column, FromName};
 use crate::store::function_row::FunctionRow;
 use crate::store::locate::function_number;
 use crate::store::module_row::ModuleRow;
 use crate::store::node_row::NodeRow;
 use crate::store::view::View;
+use crate::value::Value;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum From {
@@ -54,11 +55,16 @@ pub fn ask(view: &View<'_>, question: Question) -> Result<Reply> {
         }
         From::Functions => {
             let modules = view.repository.modules();
+            let only = only_module(&question.condition);
+            let any_stored = view.repository.has_stored_functions();
             let of_source = modules.iter().flat_map(|record| {
                 let range = record
                     .definition()
+                    .filter(|(_, _, module)| only.is_none_or(|name| name == module.name))
                     .map_or(0..0, |(_, _, module)| module.functions.clone());
-                range.filter_map(|function| FunctionRow::of_source(view, record.clone(), function))
+                range.filter_map(|function| {
+                    FunctionRow::of_source(view, record.clone(), function, any_stored)
+                })
             });
             let repository = view.repository;
             let known = |record: &crate::store::record::FunctionRecord| {
@@ -70,7 +76,7 @@ pub fn ask(view: &View<'_>, question: Question) -> Result<Reply> {
                     })
                 })
             };
-            let stored = match repository.has_stored_functions() {
+            let stored = match any_stored {
                 true => repository.stored_functions(),
                 false => Vec::new(),
             };
@@ -86,6 +92,22 @@ pub fn ask(view: &View<'_>, question: Question) -> Result<Reply> {
             run(question, rows, NodeRow::cell)
         }
     }
+}
+
+/// The module that every answer is of, when the condition says so: then other modules need no scan.
+fn only_module(condition: &[Op<Path>]) -> Option<Atom> {
+    let conjunction = condition
+        .iter()
+        .all(|op| !matches!(op, Op::Or(_) | Op::Not));
+    let name_is = |op: &Op<Path>| match op {
+        Op::Compare {
+            comparison: Comparison::Eq,
+            column,
+            value: Value::Atom(name),
+        } if matches!(column.as_slice(), [field] if field.text() == "module_name") => Some(*name),
+        _ => None,
+    };
+    condition.iter().find_map(name_is).filter(|_| conjunction)
 }
 
 fn run<F, R>(
