@@ -60,7 +60,20 @@ defmodule ElixirScope.Observation.Totals do
   ## Beside a saved repository
 
   @doc "Keeps the totals of a run beside the repository saved at `path`: it holds what happened, they say what was lost."
-  def keep(path, totals), do: Output.write(beside(path), :erlang.term_to_binary({@format, totals}))
+  def keep(path, totals) do
+    totals = Map.put(totals, :saved_at_us, System.os_time(:microsecond))
+    Output.write(beside(path), :erlang.term_to_binary({@format, totals}))
+  end
+
+  @doc "When the totals beside `path` were kept, in microseconds; 0 when there are none."
+  def kept_at_us(path) do
+    with {:ok, bytes} <- File.read(beside(path)),
+         {:ok, %{saved_at_us: at}} when is_integer(at) <- decode(bytes) do
+      at
+    else
+      _ -> 0
+    end
+  end
 
   @doc "The totals kept for the repository at `path`; `nil` for what is not known of it."
   def kept(path, repository) do

@@ -3,6 +3,8 @@ defmodule Mix.ElixirScope.Project do
   # What the tasks must know of the project they run in: its modules, its root, where its repositories are
   # saved.
 
+  alias ElixirScope.Observation.Totals
+
   @extension ".scope"
 
   @doc """
@@ -66,10 +68,11 @@ defmodule Mix.ElixirScope.Project do
       else: [own]
   end
 
+  # A file's time has seconds only, and two tasks may save within one.
   defp modified(path) do
     case File.stat(path, time: :posix) do
-      {:ok, %{mtime: mtime}} -> {mtime, path}
-      {:error, _} -> {0, path}
+      {:ok, %{mtime: mtime}} -> {mtime, Totals.kept_at_us(path), path}
+      {:error, _} -> {0, 0, path}
     end
   end
 
