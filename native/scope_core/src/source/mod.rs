@@ -6,6 +6,7 @@
 
 mod aliases;
 mod define;
+mod derived;
 mod extract;
 pub(crate) mod head;
 mod id;
@@ -20,6 +21,7 @@ mod unit;
 pub(crate) mod words;
 
 pub use define::{ClauseDef, FunctionDef, FunctionKind, ModuleDef, ModuleKind, Position};
+pub use derived::Derived;
 pub use id::NodeId;
 pub use ids::Found;
 pub use module_type::ModuleType;

@@ -13,6 +13,7 @@ use crate::metrics;
 
 use super::aliases::Name;
 use super::define::{ClauseDef, FunctionDef, ModuleDef, Position};
+use super::derived::Derived;
 use super::extract::{Found, FoundModule, extract};
 use super::module_type::{Evidence, module_type};
 use super::scope::{Owner, Scopes};
@@ -31,6 +32,7 @@ pub struct Unit {
     pub(super) scopes: Scopes,
     /// Hash of an anchor's text, and what it anchors; sorted.
     pub(super) anchors: Vec<(u64, Anchor)>,
+    pub(super) derived: Derived,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,6 +78,7 @@ impl Unit {
             clauses: Vec::with_capacity(found.clauses.len()),
             scopes: Scopes::new(ast.len() as u32, Vec::new()),
             anchors: Vec::new(),
+            derived: Derived::default(),
             ast: Arc::new(ast),
         };
         let ranges = unit.arrange(found);
@@ -339,6 +342,11 @@ impl Unit {
             })
     }
 
+    /// What follows from this file alone, computed when first asked for.
+    pub fn derived(&self) -> &Derived {
+        &self.derived
+    }
+
     /// Bytes held: the AST and everything found in it.
     pub fn memory_bytes(&self) -> usize {
         let lists: usize = self
@@ -355,6 +363,7 @@ impl Unit {
             + self.clauses.capacity() * size_of::<ClauseDef>()
             + self.scopes.memory_bytes()
             + self.anchors.capacity() * size_of::<(u64, Anchor)>()
+            + self.derived.memory_bytes()
             + lists
     }
 

@@ -1,0 +1,15 @@
+//! What follows from one file alone: computed when first asked for, once, and kept with the file.
+//!
+//! A unit never changes, so neither does this: a new version of a file is a new unit and starts empty, and
+//! whatever is joined from several files is mended by asking only the new one.
+
+/// One cell for each concern: `calls: OnceLock<Arc<Calls>>`.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {}
+
+impl Derived {
+    /// Bytes held by what was computed so far.
+    pub fn memory_bytes(&self) -> usize {
+        0
+    }
+}
