@@ -89,8 +89,15 @@ impl Repository {
         }
         // Nothing below can fail.
         self.files.retain(|path, _| files.contains_key(path));
+        let mut replaced = Vec::new();
         for (path, record) in files {
-            self.files.insert(path, record);
+            let new = record.unit.clone();
+            let before = self.files.insert(path.clone(), record);
+            let old = before.map(|before| before.unit.clone());
+            replaced.extend(
+                old.filter(|old| !Arc::ptr_eq(old, &new))
+                    .map(|old| (path, old, new)),
+            );
         }
         self.modules
             .retain(|id, record| !record.imported || wanted.contains_key(id));
@@ -120,6 +127,10 @@ impl Repository {
         }
         self.module_count
             .store(self.modules.len(), std::sync::atomic::Ordering::Release);
+        replaced.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        for (_, old, new) in &replaced {
+            self.replaced(old, new);
+        }
         self.next_version();
         Ok(())
     }

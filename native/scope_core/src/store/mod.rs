@@ -11,6 +11,7 @@ mod module_row;
 mod node_row;
 mod questions;
 mod record;
+mod replace;
 mod repository;
 mod saved;
 mod snapshot;
