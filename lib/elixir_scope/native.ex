@@ -103,5 +103,8 @@ defmodule ElixirScope.Native do
   def insight_put(_ref, _node, _fields), do: missing()
   def insight_get(_ref, _node), do: missing()
 
+  # graphs
+  def source_calls(_source), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

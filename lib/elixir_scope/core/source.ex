@@ -25,6 +25,15 @@ defmodule ElixirScope.Core.Source do
   @spec outline(t()) :: {:ok, [map()]} | {:error, ElixirScope.Error.t()}
   def outline(source), do: Core.call(fn -> Native.source_outline(source) end)
 
+  @doc """
+  Every call in preorder, as the source alone resolves it.
+
+  `:resolution` is `:known` (`:module` is the module), `:local`, `:imported` (`:module` lists the candidates) or `:dynamic`;
+  `:arity` is `nil` when it is not known; `:name` is text when it is computed.
+  """
+  @spec calls(t()) :: {:ok, [map()]} | {:error, ElixirScope.Error.t()}
+  def calls(source), do: Core.call(fn -> Native.source_calls(source) end)
+
   @doc "The id of every node."
   @spec ids(t()) :: {:ok, [String.t()]} | {:error, ElixirScope.Error.t()}
   def ids(source), do: Core.call(fn -> Native.source_ids(source) end)

@@ -286,6 +286,17 @@ impl Ast {
         line.map(|line| (line, column))
     }
 
+    /// The metadata has this key, whatever its value.
+    pub fn has_meta_key(&self, ix: NodeIx, key: Atom) -> bool {
+        let Some((shape, _)) = self.meta_record(ix) else {
+            return false;
+        };
+        let mut tokens = Depths::new(self.shapes.get(shape));
+        tokens.any(|(token, depth)| {
+            depth == 1 && Tag::of(token) == Some(Tag::Pair) && payload(token) == key.0
+        })
+    }
+
     /// Calls `visit` with every line in the entry's own metadata: its own, its `end`'s, and so on.
     pub fn each_line(&self, ix: NodeIx, mut visit: impl FnMut(u32)) {
         let Some((shape, mut at)) = self.meta_record(ix) else {

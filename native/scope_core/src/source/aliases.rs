@@ -158,7 +158,7 @@ impl Aliases {
 }
 
 /// `A.{B, C}`: the base and its members.
-fn multi(ast: &Ast, ix: NodeIx) -> Option<(NodeIx, impl Iterator<Item = NodeIx> + '_)> {
+pub(super) fn multi(ast: &Ast, ix: NodeIx) -> Option<(NodeIx, impl Iterator<Item = NodeIx> + '_)> {
     if ast.kind(ix) != Kind::CallExpr {
         return None;
     }

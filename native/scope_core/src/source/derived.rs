@@ -3,13 +3,19 @@
 //! A unit never changes, so neither does this: a new version of a file is a new unit and starts empty, and
 //! whatever is joined from several files is mended by asking only the new one.
 
+use std::sync::{Arc, OnceLock};
+
+use super::calls::Calls;
+
 /// One cell for each concern: `calls: OnceLock<Arc<Calls>>`.
 #[derive(Clone, Debug, Default)]
-pub struct Derived {}
+pub struct Derived {
+    pub(super) calls: OnceLock<Arc<Calls>>,
+}
 
 impl Derived {
     /// Bytes held by what was computed so far.
     pub fn memory_bytes(&self) -> usize {
-        0
+        self.calls.get().map_or(0, |calls| calls.memory_bytes())
     }
 }

@@ -5,6 +5,7 @@
 //! asked for and never stored.
 
 mod aliases;
+pub mod calls;
 mod define;
 mod derived;
 mod extract;
@@ -20,6 +21,7 @@ mod text;
 mod unit;
 pub(crate) mod words;
 
+pub use calls::{ANY_ARITY, CallSite, Callee, Calls, Form, ModuleRef};
 pub use define::{ClauseDef, FunctionDef, FunctionKind, ModuleDef, ModuleKind, Position};
 pub use derived::Derived;
 pub use id::NodeId;

@@ -1,5 +1,6 @@
 //! Units: parsed sources as resources.
 
+mod calls;
 mod nifs;
 mod outline;
 

@@ -12,6 +12,7 @@ use crate::error::reply;
 use crate::terms::{ast_from_term, read_ast, value_from_term, value_to_term};
 
 use super::SourceUnit;
+use super::calls::calls;
 use super::outline::outline;
 
 /// Encodes a quoted expression. `file` and `text` are binaries or `nil`.
@@ -79,6 +80,15 @@ fn source_outline<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
     reply(
         env,
         unit(source).and_then(|unit| value_to_term(env, &outline(&unit))),
+    )
+}
+
+/// Every call with what it calls, as maps.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn source_calls<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
+    reply(
+        env,
+        unit(source).and_then(|unit| value_to_term(env, &calls(&unit))),
     )
 }
 
