@@ -12,7 +12,8 @@ defmodule ElixirScope.Instrumentation do
       macros mean what they meant; what `@compile inline: [...]` inlines is inlined, and not counted as a call;
     * documentation, debug information, attributes and compile information of the module stay in the binary.
 
-  Each place that reports is a *point*: a clause (its entry and its exits), a call in tail position, or a `try`.
+  Each place that reports is a *point*: a clause (its entry and its exits), a call in tail position, a `try`, and
+  where it was asked for a branch.
   The literal in the code is `build <<< 20 ||| index`, where `build` names this version of this module.
 
   This module turns binaries into binaries. `ElixirScope.instrument/2` does it to loaded modules, the
@@ -23,13 +24,13 @@ defmodule ElixirScope.Instrumentation do
   alias ElixirScope.Instrumentation.{Assemble, Beam, Context, Eligibility, Functions}
 
   # Part of the build: a release that puts its points elsewhere must not be taken for this one.
-  @version 4
+  @version 5
 
   @typedoc """
   `{index, kind, name, arity, clause, line, column, target}`
 
     * `index` - from 0, dense, in the order of the compiled module
-    * `kind` - `:clause`, `:tail` or `:try`
+    * `kind` - `:clause`, `:tail`, `:try` or `:branch`
     * `name`, `arity` - the function as its author names it (a macro without the compiler's additions)
     * `clause` - ordinal of the clause in the function, from 0
     * `line`, `column` - of the clause, the call or the `try`; `column` is `nil` when unknown (the code was
@@ -38,8 +39,8 @@ defmodule ElixirScope.Instrumentation do
       module, `nil` when it is a function value
   """
   @type point ::
-          {index :: non_neg_integer(), :clause | :tail | :try, atom(), arity(), clause :: non_neg_integer(),
-           line :: non_neg_integer(), column :: pos_integer() | nil,
+          {index :: non_neg_integer(), :clause | :tail | :try | :branch, atom(), arity(),
+           clause :: non_neg_integer(), line :: non_neg_integer(), column :: pos_integer() | nil,
            target :: {module() | nil, atom(), arity()} | nil}
 
   @typedoc """
@@ -60,6 +61,8 @@ defmodule ElixirScope.Instrumentation do
   ## Options
 
     * `:probe` - the module that the code reports to, with the functions of `ElixirScope.Probe` (the default)
+    * `:coverage` - mark the branches inside clauses too, for test coverage by node (default `false`; a mark costs
+      what a probe that is off costs, once it was reached)
 
   ## Errors
 
@@ -77,11 +80,9 @@ defmodule ElixirScope.Instrumentation do
   """
   @spec instrument_binary(binary() | [tuple()], keyword()) :: {:ok, t()} | {:error, Error.t()}
   def instrument_binary(beam_or_forms, options \\ []) do
-    probe = Keyword.get(options, :probe, ElixirScope.Probe)
-
     with {:ok, beam} <- Beam.read(beam_or_forms),
          :ok <- eligible(beam) do
-      rewrite(beam, probe)
+      rewrite(beam, probe(options), coverage?(options))
     end
   end
 
@@ -99,10 +100,18 @@ defmodule ElixirScope.Instrumentation do
   @spec build(binary(), keyword()) :: {:ok, pos_integer()} | {:error, Error.t()}
   def build(beam, options \\ []) do
     with {:ok, module, digest} <- Beam.identify(beam),
-         do: {:ok, build_of(module, digest, Keyword.get(options, :probe, ElixirScope.Probe))}
+         do: {:ok, build_of(module, digest, probe(options), coverage?(options))}
   end
 
-  defp build_of(module, digest, probe), do: Context.build(module, digest, {@version, probe})
+  @doc false
+  # What of a caller's options shapes the code.
+  def shaping(options), do: Keyword.take(options, [:probe, :coverage])
+
+  defp probe(options), do: Keyword.get(options, :probe, ElixirScope.Probe)
+  defp coverage?(options), do: Keyword.get(options, :coverage, false)
+
+  defp build_of(module, digest, probe, coverage?),
+    do: Context.build(module, digest, {@version, probe, coverage?})
 
   defp eligible(beam) do
     with :ok <- Eligibility.by_name(beam.module), :ok <- Eligibility.by_beam(beam) do
@@ -112,9 +121,10 @@ defmodule ElixirScope.Instrumentation do
     end
   end
 
-  defp rewrite(beam, probe) do
-    build = build_of(beam.module, beam.digest, probe)
-    {rewritten, points, left_out} = Functions.rewrite(beam, %Context{build: build, probe: probe})
+  defp rewrite(beam, probe, coverage?) do
+    build = build_of(beam.module, beam.digest, probe, coverage?)
+    context = %Context{build: build, probe: probe, coverage: coverage?}
+    {rewritten, points, left_out} = Functions.rewrite(beam, context)
     carried = %{build: build, points: points, left_out: left_out, digest: beam.digest}
 
     with {:ok, binary} <- Assemble.compile(rewritten, carried) do

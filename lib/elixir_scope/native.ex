@@ -27,6 +27,7 @@ defmodule ElixirScope.Native do
   def probe_enter(_point), do: 0
   def probe_exit(_point, _token, value), do: value
   def probe_tail(_point, _token), do: :ok
+  def probe_reach(_point), do: :ok
   def probe_try_enter(_point), do: 0
   def probe_try_leave(_point, _token, value), do: value
   def probe_caught(_point, _token, _reason), do: :ok
@@ -83,6 +84,7 @@ defmodule ElixirScope.Native do
   def repository_query(_ref, _plan, _timeout_ms), do: missing()
   def repository_stats(_ref), do: missing()
   def repository_health(_ref), do: missing()
+  def repository_coverage(_ref, _target), do: missing()
   def repository_files(_ref, _root), do: missing()
   def repository_unchanged(_ref, _root, _path, _text), do: missing()
   def repository_commit_import(_ref, _root, _units, _removed), do: missing()

@@ -22,6 +22,9 @@ defmodule ElixirScope.Probe do
   def tail(_point, 0), do: :ok
   def tail(point, token), do: Native.probe_tail(point, token)
 
+  @doc "A branch was reached. Recorded once for each point, until another repository wants to know."
+  def reach(point), do: Native.probe_reach(point)
+
   @doc "A `try` begins."
   def try_enter(point), do: Native.probe_try_enter(point)
 

@@ -7,6 +7,8 @@ defmodule ElixirScope.ASTRepository.ComplexityMetrics do
     * `:credo_cyclomatic` - as Credo counts it, per clause; the greatest one for a function or a module
     * `:cognitive_complexity` - SonarSource's cognitive complexity (v1.5); the sum for a module
     * `:nesting_depth` - the greatest depth over `if unless case cond fn for with`
+    * `:crap` - Savoia and Evans' change risk, complexity² · (1 − test coverage)³ + complexity, with McCabe's
+      complexity; of functions that were instrumented during an observed run, otherwise `nil`
     * `:lines_of_code` - lines that hold at least one token; the sum of its functions for a module
   """
 
@@ -15,7 +17,8 @@ defmodule ElixirScope.ASTRepository.ComplexityMetrics do
     :credo_cyclomatic,
     :cognitive_complexity,
     :nesting_depth,
-    :lines_of_code
+    :lines_of_code,
+    :crap
   ]
 
   @type t :: %__MODULE__{
@@ -23,6 +26,7 @@ defmodule ElixirScope.ASTRepository.ComplexityMetrics do
           credo_cyclomatic: non_neg_integer() | nil,
           cognitive_complexity: non_neg_integer() | nil,
           nesting_depth: non_neg_integer() | nil,
-          lines_of_code: non_neg_integer() | nil
+          lines_of_code: non_neg_integer() | nil,
+          crap: float() | nil
         }
 end

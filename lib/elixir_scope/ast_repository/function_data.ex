@@ -13,13 +13,14 @@ defmodule ElixirScope.ASTRepository.FunctionData do
       `:clauses`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
       (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
-      (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`
+      (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`,
+      `:test_coverage` (0.0 to 1.0, see `ElixirScope.ASTRepository.Coverage`)
     * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
 
   `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
   `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
   `:local_variables`, `:variable_mutations`, `:scope_analysis`, `:message_sends`, `:message_receives`,
-  `:test_coverage`, `:test_cases`, `:documentation`, `:code_smells`, `:execution_history`.
+  `:test_cases`, `:documentation`, `:code_smells`, `:execution_history`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics}

@@ -11,7 +11,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
       (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
-      `:instrumentation_points`, `:runtime_insights`
+      `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
+      `ElixirScope.ASTRepository.Coverage`)
     * from the repository - `:correlation_metadata` (the correlation ids that a caller stored for nodes of this
       module), `:last_updated`
 
@@ -20,7 +21,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
 
   `nil` until a later step fills them (stored values are kept): `:dependencies`, `:patterns`, `:error_patterns`,
   `:message_flows`, `:domain_concepts`, `:business_rules`, `:architectural_role`, `:first_instrumented`,
-  `:version_history`, `:test_coverage`, `:documentation_score`, `:maintainability_index`.
+  `:version_history`, `:documentation_score`, `:maintainability_index`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, FunctionData}

@@ -63,6 +63,8 @@ defmodule ElixirScope.Core.Repository do
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 
+  def coverage(ref, target), do: Core.call(fn -> Native.repository_coverage(ref, target) end)
+
   # projects: `units` is `[{unit, lines}]`, of parsed files
   def files(ref, root), do: Core.call(fn -> Native.repository_files(ref, root) end)
 

@@ -27,7 +27,7 @@ defmodule ElixirScope.Instrumentation.Build do
   Brings `target` up to date with the modules of `ebins`, a list of `{app, directory}`.
 
     * `:modules`, `:except` - validated selections (`Selection.validate/1`); `nil` is all, none
-    * `:probe` - as for `Instrumentation.instrument_binary/2`
+    * `:probe`, `:coverage` - as for `Instrumentation.instrument_binary/2`
     * `:force` - instrument even what did not change
   """
   @spec run([{atom(), Path.t()}], Path.t(), Path.t(), keyword()) :: t()
@@ -77,7 +77,7 @@ defmodule ElixirScope.Instrumentation.Build do
   # What makes every copy stale at once.
   defp key(options) do
     {@manifest_version, Instrumentation.version(), System.version(), :erlang.system_info(:otp_release),
-     Keyword.take(options, [:probe])}
+     Instrumentation.shaping(options)}
   end
 
   defp candidates(ebins, options) do
@@ -131,7 +131,7 @@ defmodule ElixirScope.Instrumentation.Build do
           stamp: stamp,
           digest: digest,
           fresh?: true,
-          outcome: make(module, binary, target, Keyword.take(options, [:probe]))
+          outcome: make(module, binary, target, Instrumentation.shaping(options))
         }
     end
   end

@@ -18,6 +18,7 @@ defmodule ElixirScope.Instrumentation.Context do
     :function,
     :token,
     :clause_point,
+    coverage: false,
     leaves: [],
     ordinal: 0,
     variables: 0,
@@ -29,7 +30,8 @@ defmodule ElixirScope.Instrumentation.Context do
   def points_max, do: @points_max
 
   @doc """
-  A new point at `location`; gives the literal that the code reports with. `kind` is `:clause`, `:tail` or `:try`.
+  A new point at `location`; gives the literal that the code reports with. `kind` is `:clause`, `:tail`, `:try`
+  or `:branch`.
   """
   def point(context, kind, {line, column}, target \\ nil) do
     if context.index >= @points_max, do: throw({:too_many_points, context.module})

@@ -2,7 +2,7 @@ defmodule ElixirScope.Instrumentation.Functions do
   @moduledoc false
   # The functions of a module: which are rewritten, and what is put at the start of each clause.
 
-  alias ElixirScope.Instrumentation.{Context, Emit, Inlined, Tail, Tries}
+  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Tail, Tries}
 
   @generated [{:__info__, 1}, {:module_info, 0}, {:module_info, 1}]
 
@@ -100,6 +100,7 @@ defmodule ElixirScope.Instrumentation.Functions do
     {point, context} = Context.point(context, :clause, position || Tries.location(anno))
     {token, context} = Context.variable(context)
     enter = Emit.match(token, Emit.probe(context, :enter, [Emit.integer(point)]))
+    {body, context} = if context.coverage, do: Branches.mark(body, context), else: {body, context}
     {body, context} = Tail.body(body, %{context | clause_point: point, token: token})
     {{:clause, anno, patterns, guards, [enter | body]}, context}
   end

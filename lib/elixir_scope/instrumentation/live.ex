@@ -10,7 +10,7 @@ defmodule ElixirScope.Instrumentation.Live do
          {:ok, except} <- Selection.validate(Keyword.get(options, :except, [])),
          [_ | _] = modules <- Selection.resolve(parts) -- Selection.resolve(except) do
       modules
-      |> prepare(Keyword.take(options, [:probe]))
+      |> prepare(Instrumentation.shaping(options))
       |> Enum.map(fn {module, prepared} -> {module, apply_one(module, prepared)} end)
       |> result(fn -> nothing(selection) end)
     else

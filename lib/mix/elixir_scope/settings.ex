@@ -8,9 +8,9 @@ defmodule Mix.ElixirScope.Settings do
   alias ElixirScope.Instrumentation.{Facts, Selection}
   alias ElixirScope.Suggest
 
-  defstruct [:enabled, :modules, :except, :ebins, :target, :manifest, :facts, :probe]
+  defstruct [:enabled, :modules, :except, :ebins, :target, :manifest, :facts, :probe, :coverage]
 
-  @keys [:enabled, :modules, :except, :apps, :probe]
+  @keys [:enabled, :modules, :except, :apps, :probe, :coverage]
 
   @doc "The settings of the current project. `overrides` win over what it says."
   def read(overrides \\ []) do
@@ -34,7 +34,8 @@ defmodule Mix.ElixirScope.Settings do
       target: Path.join(home, "instrumented"),
       manifest: Path.join(manifest_path(config, home), "compile.elixir_scope"),
       facts: Facts.directory(home),
-      probe: Keyword.get(options, :probe, ElixirScope.Probe)
+      probe: Keyword.get(options, :probe, ElixirScope.Probe),
+      coverage: Keyword.get(options, :coverage, Mix.env() == :test)
     }
   end
 

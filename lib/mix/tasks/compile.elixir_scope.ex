@@ -25,6 +25,8 @@ defmodule Mix.Tasks.Compile.ElixirScope do
     * `:modules` - modules and patterns (`"MyApp.*"`) to instrument; default all of the project's application
     * `:except` - modules and patterns to leave out
     * `:apps` - further applications, such as dependencies or siblings in an umbrella: `[:plug, :my_web]`
+    * `:coverage` - mark the branches inside functions, for test coverage by node; default `true` in the environment
+      `:test`, elsewhere `false`: a mark costs a few nanoseconds each time it is passed
     * `:probe` - the module that instrumented code calls; default `ElixirScope.Probe`
 
   A bare list means `:modules`, and `false` means `enabled: false`.
@@ -117,7 +119,12 @@ defmodule Mix.Tasks.Compile.ElixirScope do
         settings.ebins,
         settings.target,
         settings.manifest,
-        [modules: settings.modules, except: settings.except, probe: settings.probe] ++
+        [
+          modules: settings.modules,
+          except: settings.except,
+          probe: settings.probe,
+          coverage: settings.coverage
+        ] ++
           Keyword.take(options, [:force])
       )
 

@@ -84,6 +84,7 @@ rustler::atoms! {
     tailed,
     total_ns,
     try_ = "try",
+    branch,
 
     // repository
     and,

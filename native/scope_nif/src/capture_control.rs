@@ -225,6 +225,8 @@ fn decode_point(module: scope_core::atoms::Atom, build: u64, point: Term<'_>) ->
         PointKind::Clause
     } else if kind == atoms::try_() {
         PointKind::Try
+    } else if kind == atoms::branch() {
+        PointKind::Branch
     } else if kind == atoms::tail() {
         PointKind::Tail(decode_target(target)?)
     } else {

@@ -36,6 +36,7 @@ macro_rules! raw_nif {
 raw_nif!(c"probe_enter", 1, enter);
 raw_nif!(c"probe_exit", 3, exit);
 raw_nif!(c"probe_tail", 2, tail);
+raw_nif!(c"probe_reach", 1, reach);
 raw_nif!(c"probe_try_enter", 1, try_enter);
 raw_nif!(c"probe_try_leave", 3, try_leave);
 raw_nif!(c"probe_caught", 3, caught);
@@ -80,6 +81,31 @@ unsafe extern "C" fn try_leave(env: *mut ErlNifEnv, _: c_int, arguments: Argumen
 
 unsafe extern "C" fn caught(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -> ErlNifTerm {
     unsafe { close(env, arguments, RecordKind::Caught, atoms::ok().as_c_arg()) }
+}
+
+/// A branch was reached. One relaxed load when that is known already.
+unsafe extern "C" fn reach(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -> ErlNifTerm {
+    unsafe {
+        if let Some(capture) = existing().filter(|capture| capture.is_active())
+            && let Some(literal) = unsigned(env, *arguments)
+            && let Some(point) = capture.fresh_branch(literal)
+        {
+            reach_first(env, capture, point);
+        }
+        atoms::ok().as_c_arg()
+    }
+}
+
+#[cold]
+unsafe fn reach_first(env: *mut ErlNifEnv, capture: &'static Capture, point: u32) {
+    let process = unsafe { self_word(env) };
+    if capture.ignored.holds(process) {
+        return;
+    }
+    match ring(capture) {
+        Some(ring) => capture.reach(ring, process, point),
+        None => capture.threads.count_no_ring(),
+    }
 }
 
 type Waiting = unsafe extern "C" fn(*mut ErlNifEnv, c_int, Arguments) -> ErlNifTerm;

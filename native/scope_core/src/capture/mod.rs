@@ -199,6 +199,37 @@ impl Capture {
         Ok(payload)
     }
 
+    /// Records that a branch was reached, unless that is known. A ring without room counts the record as dropped; the
+    /// branch reports when it is reached again.
+    #[inline(always)]
+    pub fn reach(&self, ring: &Ring, process: u64, point: u32) {
+        // Before the record: a store that subscribes in between clears the mark and is told again.
+        self.points.set_seen(point, true);
+        let written = ring.offer(Record {
+            at: self.clock.now(),
+            process,
+            payload: 0,
+            point,
+            kind: RecordKind::Reach,
+            reason: NO_REASON,
+        });
+        if written.is_err() {
+            self.points.set_seen(point, false);
+        }
+    }
+
+    /// The dense number of a branch that has yet to report. The caller has seen `is_active`.
+    #[inline(always)]
+    pub fn fresh_branch(&self, literal: u64) -> Option<u32> {
+        match self.points.resolve(literal) {
+            Some(dense) => self.points.is_fresh(dense).then_some(dense),
+            None => {
+                self.count_unregistered();
+                None
+            }
+        }
+    }
+
     /// Records an end (or a jump, a catch) of what `token` names.
     #[inline(always)]
     pub fn close(&self, ring: &Ring, record: Closing) -> std::result::Result<(), Full> {
@@ -261,6 +292,8 @@ impl Capture {
         {
             store.begin_anew(self.dropped());
             subscribers.push(Arc::downgrade(store));
+            // Last: whatever is reached from here on reports, and finds this store among the subscribers.
+            self.points.forget_seen();
         }
     }
 

@@ -57,6 +57,8 @@ pub enum PointKind {
     Tail(TailTarget),
     /// A `try`.
     Try,
+    /// The beginning of a branch inside a clause: reported once.
+    Branch,
 }
 
 /// One point, as its module registered it.
@@ -216,6 +218,24 @@ impl PointRegistry {
     #[inline(always)]
     pub fn is_on(&self, dense: u32) -> bool {
         !self.flags.is_off(dense as usize)
+    }
+
+    /// Whether a point that reports once has yet to do so. One relaxed load.
+    #[inline(always)]
+    pub fn is_fresh(&self, dense: u32) -> bool {
+        self.flags.is_fresh(dense as usize)
+    }
+
+    /// It has reported, or is to report again.
+    pub fn set_seen(&self, dense: u32, seen: bool) {
+        self.flags.set_seen(dense as usize, seen);
+    }
+
+    /// Lets every point that reports once do so again.
+    pub fn forget_seen(&self) {
+        for dense in 0..self.len() {
+            self.flags.set_seen(dense, false);
+        }
     }
 
     /// Switches points on or off; gives how many it found.

@@ -20,21 +20,28 @@ pub enum RecordKind {
     Down = 7,
     /// The process was held back; the payload is for how many ticks.
     Pause = 8,
+    /// A branch was reached, for the first time that counts.
+    Reach = 9,
 }
 
 impl RecordKind {
     fn from_byte(byte: u8) -> Option<Self> {
         use RecordKind::*;
-        [Enter, Exit, Tail, TryEnter, TryLeave, Caught, Down, Pause]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        [
+            Enter, Exit, Tail, TryEnter, TryLeave, Caught, Down, Pause, Reach,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
     }
 
-    /// Whether the record begins something: these are refused first when a ring fills up, so that what
+    /// Whether the record begins something, or ends nothing: these are refused first when a ring fills up, so that what
     /// has begun can still be reported to end.
     #[inline]
     pub fn opens(self) -> bool {
-        matches!(self, RecordKind::Enter | RecordKind::TryEnter)
+        matches!(
+            self,
+            RecordKind::Enter | RecordKind::TryEnter | RecordKind::Reach
+        )
     }
 }
 

@@ -159,6 +159,7 @@ impl Engine {
             }
             RecordKind::Down => self.down(record.process, at_ns),
             RecordKind::Pause => self.pause(record.process, time.span_ns(record.payload)),
+            RecordKind::Reach => self.reach(record),
         }
         if self.effects.len() >= BATCH {
             self.deliver();
@@ -363,6 +364,19 @@ impl Engine {
         // A process that is not known has nothing open whose time this could be.
         if let Some(number) = self.by_word.get(&word) {
             self.processes[*number as usize].paused_ns += span_ns;
+        }
+    }
+
+    /// Rare: once for each branch. So it goes to the stores at once.
+    #[cold]
+    fn reach(&mut self, record: &Record) {
+        match self.points.get(record.point as usize) {
+            Some(Some(registered)) if registered.info.kind == PointKind::Branch => {
+                for store in &self.stores {
+                    store.reach(record.point, &self.points);
+                }
+            }
+            _ => self.counts.malformed += 1,
         }
     }
 

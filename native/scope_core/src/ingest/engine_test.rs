@@ -11,7 +11,7 @@ use crate::capture::{Accounts, Capture, Closing, Host, NO_REASON, Overflow, Work
 use crate::ingest::{CallStats, RuntimeLimits, RuntimeStore};
 use crate::sync::{Arc, Ordering};
 
-const BUILD: u64 = 5;
+pub(super) const BUILD: u64 = 5;
 
 pub(super) fn function(number: u32) -> FunctionKey {
     FunctionKey {

@@ -1,5 +1,6 @@
 //! Ingest: from ordered records to statistics, call edges, activations and the event log.
 
+mod branches;
 mod edges;
 mod effect;
 mod engine;
@@ -10,6 +11,7 @@ mod stats;
 mod store;
 mod tables;
 
+pub use branches::Branch;
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};

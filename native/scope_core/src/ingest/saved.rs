@@ -16,6 +16,9 @@ use crate::limits;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedRuntime {
     points: Vec<SavedPoint>,
+    /// Instrumented functions; their branches, and whether each was reached.
+    instrumented: Vec<FunctionKey>,
+    branches: Vec<(PointInfo, bool)>,
     functions: Vec<(FunctionKey, u64)>,
     edges: Vec<(FunctionKey, FunctionKey, EdgeKind, u64)>,
     events: u64,
@@ -47,6 +50,13 @@ impl RuntimeStore {
                 .points
                 .iter()
                 .map(|slot| save_point(slot.info, &slot.counters))
+                .collect(),
+            instrumented: inner.branches.functions().map(|(key, _)| *key).collect(),
+            branches: inner
+                .branches
+                .functions()
+                .flat_map(|(_, branches)| branches)
+                .map(|branch| (branch.point, branch.reached))
                 .collect(),
             functions: inner
                 .tables
@@ -83,7 +93,11 @@ impl RuntimeStore {
         let corrupt = |detail: &str| Error::Corrupt {
             detail: detail.to_owned(),
         };
-        if saved.points.len() > limits::POINTS_MAX || saved.edges.len() > limits::EDGES_MAX {
+        if saved.points.len() > limits::POINTS_MAX
+            || saved.branches.len() > limits::POINTS_MAX
+            || saved.instrumented.len() > limits::POINTS_MAX
+            || saved.edges.len() > limits::EDGES_MAX
+        {
             return Err(corrupt("more points or edges than any run can have"));
         }
         let histograms = saved
@@ -124,6 +138,12 @@ impl RuntimeStore {
                 &saved.edges,
             );
             merge_log(inner, segments, left_out);
+            for function in saved.instrumented {
+                inner.branches.instrumented(function);
+            }
+            for (point, reached) in saved.branches {
+                inner.branches.add(point, reached);
+            }
             inner.events = inner.events.saturating_add(saved.events);
             inner.dropped = inner.dropped.saturating_add(saved.dropped);
             Ok(())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, Registered};
+use crate::ingest::branches::{Branch, Branches};
 use crate::ingest::edges::{Edge, EdgeKind, EdgeTable};
 use crate::ingest::effect::{Effect, EventKind, NONE};
 use crate::ingest::log::{Entry, EventFilter, Log, Row, Search};
@@ -98,6 +99,7 @@ pub struct RuntimeStore {
 pub(crate) struct Inner {
     pub tables: Tables,
     pub log: Log,
+    pub branches: Branches,
     pub events: u64,
     /// Activations that began before this event are not counted: the store did not see them begin.
     /// `u64::MAX` until the first events come after subscribing.
@@ -113,6 +115,7 @@ impl RuntimeStore {
         Self::from_inner(Inner {
             tables: Tables::default(),
             log: Log::new(limits.event_log_bytes),
+            branches: Branches::default(),
             events: 0,
             since: u64::MAX,
             dropped: 0,
@@ -154,6 +157,7 @@ impl RuntimeStore {
         if inner.since == u64::MAX {
             inner.since = first_event_id;
         }
+        inner.branches.catch_up(points);
         for (event_id, effect) in (first_event_id..).zip(effects) {
             let Some(registered) = points.get(effect.point as usize).and_then(Option::as_ref)
             else {
@@ -165,6 +169,26 @@ impl RuntimeStore {
                 Some((function(key.caller)?, function(key.callee)?, key.kind))
             });
         }
+    }
+
+    /// A branch was reached. `points` are all that the VM has registered, by dense number.
+    pub(crate) fn reach(&self, point: u32, points: &[Option<Registered>]) {
+        let mut inner = self.inner.write();
+        inner.branches.catch_up(points);
+        if let Some(Some(registered)) = points.get(point as usize) {
+            inner.branches.add(registered.info, true);
+        }
+    }
+
+    /// Whether one of these functions would have reported, had it been called.
+    pub fn was_instrumented(&self, mut functions: impl Iterator<Item = FunctionKey>) -> bool {
+        self.read(|inner| functions.any(|function| inner.branches.was_instrumented(&function)))
+    }
+
+    /// The branches of a function in one build, with whether each was reached. Empty when it was instrumented without
+    /// branches.
+    pub fn branches(&self, function: &FunctionKey, build: u64) -> Vec<Branch> {
+        self.read(|inner| inner.branches.of_function(function, build))
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> T {

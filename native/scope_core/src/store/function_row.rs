@@ -10,6 +10,7 @@ use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
+use crate::store::coverage::{crap, function_coverage};
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::structs::{
@@ -48,6 +49,8 @@ fields! {
         P95Us = "execution_statistics.p95_us",
         LastExecuted = "last_executed" | "execution_statistics.last_executed",
         Profile = "performance_profile",
+        Coverage = "test_coverage",
+        Crap = "crap" | "complexity_metrics.crap",
         CallsMade = "calls_made",
         CalledBy = "called_by",
         Created = "creation_timestamp",
@@ -332,6 +335,8 @@ impl<'a> FunctionRow<'a> {
             FunctionField::P95Us => stats(&|stats| stats.p95_ns.map_or(Value::nil(), us)),
             FunctionField::LastExecuted => stats(&last_executed),
             FunctionField::Profile => stats(&performance_profile),
+            FunctionField::Coverage => self.coverage().map_or(Value::nil(), Value::Float),
+            FunctionField::Crap => self.crap(),
             FunctionField::CallsMade => self.neighbours(true),
             FunctionField::CalledBy => self.neighbours(false),
             FunctionField::Created => {
@@ -371,6 +376,25 @@ impl<'a> FunctionRow<'a> {
                 let ended = self.stats().is_some_and(|stats| stats.ended() > 0);
                 Value::bool(ended || self.stored_runtime())
             }
+        }
+    }
+
+    /// 0.0 to 1.0; `None` when its module was not observed.
+    fn coverage(&self) -> Option<f64> {
+        let (record, function) = self.definition.as_ref()?;
+        let (unit, _, _) = record.definition()?;
+        let share =
+            || Some(function_coverage(unit, *function, self.view.repository.runtime())?.share());
+        self.view.was_observed(record).then(share).flatten()
+    }
+
+    fn crap(&self) -> Value {
+        let complexity = self
+            .source()
+            .map(|(_, one)| one.metrics.cyclomatic_complexity);
+        match complexity.zip(self.coverage()) {
+            Some((complexity, coverage)) => Value::Float(crap(complexity, coverage)),
+            None => Value::nil(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod columns;
 mod correlations;
+mod coverage;
 mod function_row;
 mod import;
 mod locate;
@@ -21,9 +22,10 @@ mod view;
 
 pub use columns::{Cell, Code, Column};
 pub use correlations::{CorrelationId, Correlations};
+pub use coverage::{Coverage, crap, function_coverage};
 pub use function_row::FunctionRow;
 pub use import::{Imported, Parsed};
-pub use locate::{Located, function_id, runtime_key};
+pub use locate::{Located, function_id, function_number, runtime_key};
 pub use module_row::{ModuleRow, id_value};
 pub use node_row::kind_word;
 pub use questions::{From, Path, Question, Reply, ask};

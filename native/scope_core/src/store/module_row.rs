@@ -10,6 +10,7 @@ use crate::query::Row;
 use crate::source::{ModuleDef, ModuleKind, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
 use crate::store::correlations::CorrelationId;
+use crate::store::coverage::{Coverage, function_coverage};
 use crate::store::locate::runtime_key;
 use crate::store::record::ModuleRecord;
 use crate::store::structs::{
@@ -52,6 +53,7 @@ fields! {
         HasPerformance = "has_performance_data",
         FunctionCount = "function_count",
         NodeCount = "node_count",
+        Coverage = "test_coverage",
     }
 }
 
@@ -249,8 +251,25 @@ impl<'a> ModuleRow<'a> {
                 Value::bool(stored || self.stats().iter().any(|(_, stats)| stats.ended() > 0))
             }
             ModuleField::FunctionCount => of(&|_, module| number(module.functions.len() as u32)),
+            ModuleField::Coverage => self.coverage().map_or(Value::nil(), Value::Float),
             ModuleField::NodeCount => of(&|unit, module| number(unit.ast().size(module.node))),
         }
+    }
+
+    /// Over all functions but macros: 0.0 to 1.0; `None` when nothing of it was instrumented.
+    fn coverage(&self) -> Option<f64> {
+        let (unit, _, module) = self.record.definition()?;
+        if !self.view.was_observed(&self.record) {
+            return None;
+        }
+        let runtime = self.view.repository.runtime();
+        let mut total = Coverage::default();
+        for function in module.functions.clone() {
+            if let Some(own) = function_coverage(unit, function, runtime) {
+                total.add(&own);
+            }
+        }
+        (total.executable > 0).then(|| total.share())
     }
 
     fn by_function(&self, value: impl Fn(&CallStats) -> Value) -> Value {

@@ -8,6 +8,7 @@ use ahash::AHashMap;
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::ingest::{CallStats, Edge};
+use crate::store::locate::runtime_key;
 use crate::store::record::ModuleRecord;
 use crate::store::repository::Repository;
 use crate::store::structs::{key_value, structure, word};
@@ -57,6 +58,18 @@ impl<'a> View<'a> {
     /// Activations whose end was lost: figures are lower bounds when there are any.
     pub fn lost(&self) -> u64 {
         self.repository.runtime().lost()
+    }
+
+    /// Whether a run told, or could have told, what of a module was executed.
+    pub fn was_observed(&self, record: &ModuleRecord) -> bool {
+        let Some((unit, _, module)) = record.definition() else {
+            return false;
+        };
+        let keys = module
+            .functions
+            .clone()
+            .filter_map(|function| runtime_key(unit, function));
+        self.repository.runtime().was_instrumented(keys)
     }
 
     fn edges(&self, key: &FunctionKey) -> Vec<Edge> {
@@ -151,6 +164,7 @@ impl<'a> View<'a> {
         let (kind, target) = match point.kind {
             PointKind::Clause => ("function_entry", Value::nil()),
             PointKind::Try => ("try", Value::nil()),
+            PointKind::Branch => ("branch", Value::nil()),
             PointKind::Tail(target) => ("tail_call", target_value(&target)),
         };
         let metadata = [

@@ -5,6 +5,7 @@
 mod args;
 mod cells;
 mod correlate;
+mod coverage;
 mod hot;
 mod nodes;
 mod projects;

@@ -1,0 +1,93 @@
+defmodule ElixirScope.Instrumentation.Branches do
+  @moduledoc false
+  # Marks every branch inside a clause, so that a run tells which code it reached: the bodies of `case`, `if`,
+  # `receive`, `try` and anonymous functions, of comprehensions, and the right side of `andalso` and `orelse`.
+  #
+  #     case X of A -> Probe.reach(Point), Body end
+  #
+  # The clause itself is known from its entry. Patterns and guards are left alone: nothing can be put there.
+  # A mark is followed by the body that it stands before, so no tail call becomes another.
+
+  alias ElixirScope.Instrumentation.{Context, Emit, Tries}
+
+  @doc "The body of a clause, with its branches marked."
+  def mark(body, context), do: walk(body, context)
+
+  defp walk({:clause, anno, patterns, guards, body}, context) do
+    {probe, context} = reach(body, anno, context)
+    {body, context} = walk(body, context)
+    {{:clause, anno, patterns, guards, [probe | body]}, context}
+  end
+
+  # The code of `after` and of the body of a `try` runs whenever the `try` does, or not at all.
+  defp walk({:receive, anno, clauses, timeout, after_body}, context) do
+    {clauses, context} = walk(clauses, context)
+    {timeout, context} = walk(timeout, context)
+    {probe, context} = reach(after_body, anno, context)
+    {after_body, context} = walk(after_body, context)
+    {{:receive, anno, clauses, timeout, [probe | after_body]}, context}
+  end
+
+  defp walk({comprehension, anno, template, qualifiers}, context) when comprehension in [:lc, :bc] do
+    {qualifiers, context} = walk(qualifiers, context)
+    {probe, context} = reach([template], anno, context)
+    {template, context} = walk(template, context)
+    {{comprehension, anno, {:block, Emit.anno(), [probe, template]}, qualifiers}, context}
+  end
+
+  defp walk({generate, anno, pattern, expression}, context) when generate in [:generate, :b_generate] do
+    {expression, context} = walk(expression, context)
+    {{generate, anno, pattern, expression}, context}
+  end
+
+  defp walk({:op, anno, operator, left, right}, context) when operator in [:andalso, :orelse] do
+    {left, context} = walk(left, context)
+    {probe, context} = reach([right], anno, context)
+    {right, context} = walk(right, context)
+    {{:op, anno, operator, left, {:block, Emit.anno(), [probe, right]}}, context}
+  end
+
+  defp walk({:match, anno, pattern, expression}, context) do
+    {expression, context} = walk(expression, context)
+    {{:match, anno, pattern, expression}, context}
+  end
+
+  # A binary's segments are no place for a block: sizes and types stand beside the values.
+  defp walk({:bin, _, _} = binary, context), do: {binary, context}
+
+  defp walk(form, context) when is_tuple(form) do
+    {elements, context} = walk_list(Tuple.to_list(form), context)
+    {List.to_tuple(elements), context}
+  end
+
+  defp walk([_ | _] = forms, context), do: walk_list(forms, context)
+  defp walk(other, context), do: {other, context}
+
+  defp walk_list([head | tail], context) do
+    {head, context} = walk(head, context)
+    {tail, context} = walk_list(tail, context)
+    {[head | tail], context}
+  end
+
+  defp walk_list(other, context), do: walk(other, context)
+
+  defp reach(body, anno, context) do
+    {point, context} = Context.point(context, :branch, place(Enum.reverse(body)) || Tries.location(anno))
+    {Emit.probe(context, :reach, [Emit.integer(point)]), context}
+  end
+
+  # Where the branch is: its value is the author's code, more likely than what comes before.
+  defp place([]), do: nil
+  defp place([expression | before]), do: located(expression) || place(before)
+
+  defp located(form) when is_tuple(form) and tuple_size(form) > 1 do
+    anno = elem(form, 1)
+
+    if :erl_anno.is_anno(anno) and not :erl_anno.generated(anno) and :erl_anno.line(anno) > 0,
+      do: Tries.location(anno),
+      else: form |> Tuple.to_list() |> Enum.drop(2) |> located()
+  end
+
+  defp located([head | tail]), do: located(head) || located(tail)
+  defp located(_), do: nil
+end
