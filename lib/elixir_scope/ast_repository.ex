@@ -20,7 +20,14 @@ defmodule ElixirScope.ASTRepository do
   `"MyApp.Cart.total/2#c41f2a"` one of its clauses, `"MyApp.Cart.total/2#c41f2a:9be02d11.1"` a node in it.
   """
 
-  alias ElixirScope.ASTRepository.{Fault, FunctionData, ImportResult, InstrumentationPoint, ModuleData}
+  alias ElixirScope.ASTRepository.{
+    ClauseMetrics,
+    Fault,
+    FunctionData,
+    ImportResult,
+    InstrumentationPoint,
+    ModuleData
+  }
 
   alias ElixirScope.ASTRepository.{
     Health,
@@ -150,6 +157,19 @@ defmodule ElixirScope.ASTRepository do
   @spec get_instrumentation_points(repository(), ast_node_id()) ::
           {:ok, [InstrumentationPoint.t()]} | {:error, :not_found | Error.t()}
   defdelegate get_instrumentation_points(repository, ast_node_id), to: Nodes, as: :instrumentation_points
+
+  @doc """
+  The metrics of each clause, in the order of the source: of a module (its name), a function (its key), or whatever an
+  `ast_node_id` names. Fields of `ElixirScope.ASTRepository.FunctionData` and `ModuleData` sum them up.
+
+      {:ok, clauses} = ASTRepository.clause_metrics(repo, {MyApp.Cart, :total, 2})
+      Enum.max_by(clauses, & &1.metrics.credo_abc_size)
+
+  Errors: `:not_found`, `:invalid_argument`.
+  """
+  @spec clause_metrics(repository(), module() | FunctionData.key() | ast_node_id()) ::
+          {:ok, [ClauseMetrics.t()]} | {:error, Error.t()}
+  defdelegate clause_metrics(repository, what), to: Nodes
 
   @doc "Ids of the nodes that a pattern matches: in a later version."
   @spec find_ast_nodes_by_pattern(repository(), term()) :: {:error, Error.t()}

@@ -108,5 +108,8 @@ defmodule ElixirScope.Native do
   # graphs
   def source_calls(_source), do: missing()
 
+  # metrics
+  def metrics_of_clauses(_ref, _id), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

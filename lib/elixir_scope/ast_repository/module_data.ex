@@ -7,8 +7,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
 
   Computed when left `nil`:
 
-    * from the source - `:compilation_hash` (hex digest), `:module_type`, `:complexity_metrics`, `:exports`
-      (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import
+    * from the source - `:compilation_hash` (hex digest), `:module_type`, `:complexity_metrics`, `:maintainability_index`,
+      `:exports` (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
       `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
@@ -21,7 +21,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
 
   `nil` until a later step fills them (stored values are kept): `:dependencies`, `:patterns`, `:error_patterns`,
   `:message_flows`, `:domain_concepts`, `:business_rules`, `:architectural_role`, `:first_instrumented`,
-  `:version_history`, `:documentation_score`, `:maintainability_index`.
+  `:version_history`, `:documentation_score`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, FunctionData}

@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
   @moduledoc false
   # Nodes by their id: the code, the instrumentation points, what callers and the running program say of them.
 
-  alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeInsights, Schema}
+  alias ElixirScope.ASTRepository.{Fault, Handle, Records, RuntimeInsights, Schema}
   alias ElixirScope.Core
 
   def get_ast_node(repository, id) do
@@ -30,6 +30,33 @@ defmodule ElixirScope.ASTRepository.Nodes do
          :ok <- Schema.node_id(id),
          {:ok, place} <- Core.Repository.node_place(ref, id) do
       {:ok, place}
+    else
+      error -> explain(error, id)
+    end
+  end
+
+  # A function by its key too.
+  def clause_metrics(repository, {module, name, arity} = key) do
+    with :ok <- Schema.function_key(key) do
+      with {:error, :not_found} <-
+             Records.get_function(repository, {module, name, arity}, fields: [:ast_node_id]) do
+        Fault.not_found(:function, key, "import the project it comes from")
+      else
+        {:ok, %{ast_node_id: id}} -> clause_metrics(repository, id)
+        error -> error
+      end
+    end
+  end
+
+  def clause_metrics(repository, module) when is_atom(module) do
+    with :ok <- Schema.module_name(module), do: clause_metrics(repository, inspect(module))
+  end
+
+  def clause_metrics(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, clauses} <- Core.Metrics.of_clauses(ref, id) do
+      {:ok, clauses}
     else
       error -> explain(error, id)
     end

@@ -29,6 +29,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     update_function_runtime_data: [{A, :f, 0}, %{call_frequency: 1}],
     get_ast_node: ["A.f/0"],
     get_node_location: ["A.f/0"],
+    clause_metrics: ["A.f/0"],
     get_instrumentation_points: ["A.f/0"],
     correlate_event: [%RuntimeEvent{module: A}],
     get_correlated_events: ["A.f/0"],

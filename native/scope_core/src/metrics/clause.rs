@@ -1,10 +1,16 @@
-//! The figures.
+//! The figures that every import needs. What takes a closer look is in `sizes`.
 
 /// Of one clause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClauseMetrics {
+    /// McCabe's, of this clause as if it were the only one.
+    pub cyclomatic_complexity: u32,
     /// Credo's cyclomatic complexity.
     pub credo_cyclomatic: u32,
+    /// SonarSource's, without what belongs to the function: several clauses, recursion.
+    pub cognitive_complexity: u32,
+    /// The deepest nesting of control structures.
+    pub nesting_depth: u32,
     /// Lines of code.
     pub lines_of_code: u32,
 }

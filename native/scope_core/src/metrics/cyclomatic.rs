@@ -5,10 +5,14 @@
 //! `with`; +1 for each `if unless for and or && ||`, each `rescue` and `catch` clause, each `<-` in `with`.
 //!
 //! Credo, `Credo.Check.Refactor.CyclomaticComplexity`, for one definition: +1 for each `def defp
-//! defmacro if unless for try and or && ||`, + the number of clauses of each `case` and `cond`.
+//! defmacro if unless for try and or && ||`, + the number of clauses of each `case` and `cond` (a block that is no
+//! list of clauses, as in `case x do unquote(clauses) end`, counts 1). Everything in the definition counts, also its head
+//! and modules in it.
 
 use crate::ast::{Ast, Kind, NodeIx};
 use crate::source::words::{Word, atom, word};
+
+use super::credo_abc::do_block;
 
 /// What one call adds to McCabe's figure.
 pub(super) fn mccabe_of(ast: &Ast, ix: NodeIx, word: Word) -> u32 {
@@ -37,9 +41,18 @@ pub(super) fn credo_of(ast: &Ast, ix: NodeIx, word: Word) -> u32 {
         Word::Def | Word::Defp | Word::Defmacro => 1,
         Word::If | Word::Unless | Word::For | Word::Try => 1,
         Word::And | Word::Or | Word::AndAnd | Word::OrOr => 1,
-        Word::Case | Word::Cond => branches(ast, ix, &[Word::Do]),
+        Word::Case | Word::Cond => match do_block(ast, ix) {
+            Some(block) if ast.kind(block) == Kind::List => ast.children(block).count() as u32,
+            Some(block) => u32::from(!is_nil(ast, block)),
+            None => 0,
+        },
         _ => 0,
     }
+}
+
+fn is_nil(ast: &Ast, ix: NodeIx) -> bool {
+    ast.atom_of(ix, Kind::Atom)
+        .is_some_and(|atom| atom.text() == "nil")
 }
 
 /// How many `->` stand directly in these blocks of a call.

@@ -11,6 +11,7 @@ use crate::source::words::{Word, atom, word};
 use super::clause::{ClauseMetrics, FunctionMetrics, ModuleMetrics};
 use super::cognitive::Cognitive;
 use super::cyclomatic::{credo_of, mccabe_of};
+use super::is_module_definition;
 use super::nesting::Nesting;
 use super::recursion::recursive;
 
@@ -63,7 +64,10 @@ fn measure_function(unit: &mut Unit, number: u32, locals: &Locals, calls: &mut V
             .code_lines
             .count(definition.position.line, definition.end_line);
         let own = ClauseMetrics {
+            cyclomatic_complexity: walk.mccabe + 1,
             credo_cyclomatic: walk.credo,
+            cognitive_complexity: walk.cognitive.cost,
+            nesting_depth: walk.nesting.deepest,
             lines_of_code,
         };
         total.cyclomatic_complexity += walk.mccabe;
@@ -78,7 +82,7 @@ fn measure_function(unit: &mut Unit, number: u32, locals: &Locals, calls: &mut V
     unit.functions[number as usize].metrics = total;
 }
 
-/// One walk over one clause, in preorder. Modules defined in it count for themselves.
+/// One walk over one clause, in preorder. Modules defined in it count for themselves, but to Credo.
 struct ClauseWalk<'a> {
     ast: &'a Ast,
     locals: &'a Locals,
@@ -105,18 +109,22 @@ impl<'a> ClauseWalk<'a> {
     fn run(&mut self, node: NodeIx) {
         let head = head_call(self.ast, node);
         let (mut at, end) = (node.0, self.ast.end(node));
+        // Where a module in this function ends.
+        let mut inner = 0;
         while at < end {
             let ix = NodeIx(at);
             let word = self.ast.atom_of(ix, Kind::Call).and_then(word);
-            if matches!(
-                word,
-                Some(Word::Defmodule | Word::Defprotocol | Word::Defimpl)
-            ) {
-                at = self.ast.end(ix);
+            // Credo's walk tells neither a head from a call nor a module in a function from other code; the others do.
+            self.credo += word.map_or(0, |word| credo_of(self.ast, ix, word));
+            if at < inner {
+                at += 1;
                 continue;
             }
-            // Credo's walk does not tell a head from a call; the others do.
-            self.credo += word.map_or(0, |word| credo_of(self.ast, ix, word));
+            if is_module_definition(self.ast, ix) {
+                inner = self.ast.end(ix);
+                at += 1;
+                continue;
+            }
             let word = word.filter(|_| Some(ix) != head);
             self.nesting.visit(at, self.ast.end(ix), word);
             self.cognitive.visit(self.ast, ix, word);

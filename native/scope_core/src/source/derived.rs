@@ -5,17 +5,21 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::metrics::Sizes;
+
 use super::calls::Calls;
 
 /// One cell for each concern: `calls: OnceLock<Arc<Calls>>`.
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
     pub(super) calls: OnceLock<Arc<Calls>>,
+    pub(crate) sizes: OnceLock<Arc<Sizes>>,
 }
 
 impl Derived {
     /// Bytes held by what was computed so far.
     pub fn memory_bytes(&self) -> usize {
         self.calls.get().map_or(0, |calls| calls.memory_bytes())
+            + self.sizes.get().map_or(0, |sizes| sizes.memory_bytes())
     }
 }

@@ -12,6 +12,7 @@ mod extract;
 pub(crate) mod head;
 mod id;
 mod ids;
+mod lexer;
 mod locate;
 mod module_type;
 mod names;

@@ -2,6 +2,8 @@
 
 use crate::ast::{Ast, NodeIx};
 
+use super::lexer::Lexer;
+
 /// A bit for each line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CodeLines {
@@ -11,23 +13,18 @@ pub(crate) struct CodeLines {
 }
 
 impl CodeLines {
-    /// Blank lines and lines with nothing but a comment hold no code. A line of a heredoc is part of
-    /// a token, whatever it looks like, unless it is blank.
+    /// Blank lines and lines with nothing but a comment hold no code. A line within a string, a heredoc or a sigil is
+    /// part of a token, whatever it looks like, unless it is blank.
     pub(super) fn of_text(text: &[u8]) -> Self {
         let mut words = Vec::new();
-        let mut heredoc: Option<&[u8]> = None;
+        let mut lexer = Lexer::default();
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            let inside = lexer.in_text();
+            lexer.line(line);
             let line = line.trim_ascii();
-            if line.is_empty() {
-                continue;
+            if !line.is_empty() && (inside || !line.starts_with(b"#")) {
+                set(&mut words, number + 1);
             }
-            match heredoc {
-                Some(mark) if line.starts_with(mark) => heredoc = None,
-                Some(_) => {}
-                None if line.starts_with(b"#") => continue,
-                None => heredoc = opens_heredoc(line),
-            }
-            set(&mut words, number + 1);
         }
         CodeLines::from_words(words)
     }
@@ -96,14 +93,6 @@ fn set(words: &mut Vec<u64>, line: usize) {
     words[line / 64] |= 1 << (line % 64);
 }
 
-/// The mark that ends the heredoc which this line leaves open.
-fn opens_heredoc(line: &[u8]) -> Option<&'static [u8]> {
-    let count = |mark: &[u8]| line.windows(3).filter(|three| *three == mark).count();
-    [&b"\"\"\""[..], b"'''"]
-        .into_iter()
-        .find(|mark| count(mark) == 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +109,16 @@ mod tests {
             (1, 1, 0)
         );
         assert_eq!(CodeLines::default().count(0, 9), 0);
+    }
+
+    #[test]
+    fn a_comment_within_a_string_is_text() {
+        let lines = |text: &str| CodeLines::of_text(text.as_bytes()).count(1, u32::MAX);
+        assert_eq!(lines("x = \"a\n# text\n\"\n# comment"), 3);
+        assert_eq!(lines("x = 'a\n# text\n'"), 3);
+        assert_eq!(lines("~r{\n# text\n}x\n# comment"), 3);
+        assert_eq!(lines("\"#{\n# comment\ny}\n# text\""), 3);
+        assert_eq!(lines("?\"\n# comment"), 1);
+        assert_eq!(lines("x # \"\n# comment"), 1);
     }
 }

@@ -10,12 +10,13 @@ use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
+use crate::store::complexity::{function_metrics, maintainability};
 use crate::store::coverage::{crap, function_coverage};
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::structs::{
-    average_ms, date_time, error_rate, execution_statistics, function_metrics, key_value,
-    last_executed, performance_profile, runtime_insights, us, word,
+    average_ms, date_time, error_rate, execution_statistics, key_value, last_executed,
+    performance_profile, runtime_insights, us, word,
 };
 use crate::store::view::View;
 use crate::value::Value;
@@ -37,6 +38,7 @@ fields! {
         Credo = "complexity_metrics.credo_cyclomatic",
         Cognitive = "cognitive_complexity" | "complexity_metrics.cognitive_complexity",
         Nesting = "nesting_depth" | "complexity_metrics.nesting_depth",
+        Maintainability = "maintainability_index" | "complexity_metrics.maintainability_index",
         Lines = "lines_of_code" | "complexity_metrics.lines_of_code",
         Points = "instrumentation_points",
         Statistics = "execution_statistics",
@@ -233,6 +235,14 @@ impl<'a> FunctionRow<'a> {
         Some((unit, &unit.functions()[*function as usize]))
     }
 
+    /// What is computed of a function's number in its unit.
+    fn sized(&self, read: &dyn Fn(&Unit, u32) -> Value) -> Value {
+        match (&self.definition, self.source()) {
+            (Some((_, function)), Some((unit, _))) => read(unit, *function),
+            _ => Value::nil(),
+        }
+    }
+
     fn node_id(&self) -> String {
         match &self.definition {
             Some((record, function)) => match record.definition() {
@@ -308,7 +318,12 @@ impl<'a> FunctionRow<'a> {
                     (intern("clauses"), number(function.clauses.len() as u32)),
                 ])
             }),
-            FunctionField::Metrics => of(&|_, function| function_metrics(&function.metrics)),
+            FunctionField::Metrics => {
+                self.sized(&|unit, function| function_metrics(unit, function, self.crap()))
+            }
+            FunctionField::Maintainability => self.sized(&|unit, function| {
+                maintainability(&unit.sizes().functions[function as usize])
+            }),
             FunctionField::Cyclomatic => {
                 of(&|_, function| number(function.metrics.cyclomatic_complexity))
             }

@@ -3,6 +3,7 @@
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
 mod columns;
+mod complexity;
 mod correlations;
 mod coverage;
 mod function_row;
@@ -21,6 +22,7 @@ mod structs;
 mod view;
 
 pub use columns::{Cell, Code, Column};
+pub use complexity::{clause_metrics, clauses_of, function_metrics, module_metrics};
 pub use correlations::{CorrelationId, Correlations};
 pub use coverage::{Coverage, crap, function_coverage};
 pub use function_row::FunctionRow;

@@ -9,13 +9,12 @@ use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{ModuleDef, ModuleKind, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
+use crate::store::complexity::{maintainability, module_metrics};
 use crate::store::correlations::CorrelationId;
 use crate::store::coverage::{Coverage, function_coverage};
 use crate::store::locate::runtime_key;
 use crate::store::record::ModuleRecord;
-use crate::store::structs::{
-    date_time, execution_statistics, key_value, module_metrics, runtime_insights, word,
-};
+use crate::store::structs::{date_time, execution_statistics, key_value, runtime_insights, word};
 use crate::store::view::View;
 use crate::value::Value;
 
@@ -35,6 +34,7 @@ fields! {
         Credo = "complexity_metrics.credo_cyclomatic",
         Cognitive = "cognitive_complexity" | "complexity_metrics.cognitive_complexity",
         Nesting = "nesting_depth" | "complexity_metrics.nesting_depth",
+        Maintainability = "maintainability_index" | "complexity_metrics.maintainability_index",
         Lines = "lines_of_code" | "complexity_metrics.lines_of_code",
         Exports = "exports",
         Callbacks = "callbacks",
@@ -209,7 +209,12 @@ impl<'a> ModuleRow<'a> {
                 all => Value::Map(all),
             },
             ModuleField::Type => of(&|_, module| word(module.module_type.text())),
-            ModuleField::Metrics => of(&|_, module| module_metrics(&module.metrics)),
+            ModuleField::Metrics => definition.map_or(Value::nil(), |(unit, module, _)| {
+                module_metrics(unit, module)
+            }),
+            ModuleField::Maintainability => definition.map_or(Value::nil(), |(unit, module, _)| {
+                maintainability(&unit.sizes().modules[module as usize])
+            }),
             ModuleField::Cyclomatic => {
                 of(&|_, module| number(module.metrics.cyclomatic_complexity))
             }

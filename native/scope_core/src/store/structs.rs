@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use crate::atoms::{Atom, intern};
 use crate::capture::points::FunctionKey;
 use crate::ingest::CallStats;
-use crate::metrics::{FunctionMetrics, ModuleMetrics};
 use crate::value::Value;
 
 /// A `%module{}`.
@@ -32,42 +31,6 @@ pub fn key_value(key: &FunctionKey) -> Value {
         Value::Atom(key.name),
         Value::Int(i64::from(key.arity)),
     ])
-}
-
-pub fn function_metrics(metrics: &FunctionMetrics) -> Value {
-    complexity([
-        metrics.cyclomatic_complexity,
-        metrics.credo_cyclomatic,
-        metrics.cognitive_complexity,
-        metrics.nesting_depth,
-        metrics.lines_of_code,
-    ])
-}
-
-pub fn module_metrics(metrics: &ModuleMetrics) -> Value {
-    complexity([
-        metrics.cyclomatic_complexity,
-        metrics.credo_cyclomatic,
-        metrics.cognitive_complexity,
-        metrics.nesting_depth,
-        metrics.lines_of_code,
-    ])
-}
-
-fn complexity(numbers: [u32; 5]) -> Value {
-    let names = [
-        "cyclomatic_complexity",
-        "credo_cyclomatic",
-        "cognitive_complexity",
-        "nesting_depth",
-        "lines_of_code",
-    ];
-    let fields = names
-        .into_iter()
-        .zip(numbers)
-        .map(|(name, n)| (name, Value::Int(i64::from(n))))
-        .collect();
-    structure("ElixirScope.ASTRepository.ComplexityMetrics", fields)
 }
 
 /// Nanoseconds as microseconds.

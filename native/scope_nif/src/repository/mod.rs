@@ -7,6 +7,7 @@ mod cells;
 mod correlate;
 mod coverage;
 mod hot;
+mod metrics;
 mod nodes;
 mod projects;
 mod queries;

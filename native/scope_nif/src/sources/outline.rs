@@ -2,6 +2,7 @@
 
 use scope_core::atoms::intern;
 use scope_core::source::{ClauseDef, FunctionDef, ModuleDef, ModuleKind, Position, Unit};
+use scope_core::store::{clause_metrics, function_metrics, module_metrics};
 use scope_core::value::Value;
 
 /// A list of modules, each with its functions, each with its clauses.
@@ -29,7 +30,6 @@ fn module_map(unit: &Unit, module: &ModuleDef, number: u32) -> Value {
     let atoms = |list: &[scope_core::atoms::Atom]| {
         Value::List(list.iter().map(|&atom| Value::Atom(atom)).collect())
     };
-    let metrics = &module.metrics;
     map([
         ("id", Value::text(&unit.module_id(number))),
         ("name", name),
@@ -42,19 +42,7 @@ fn module_map(unit: &Unit, module: &ModuleDef, number: u32) -> Value {
         ("end_line", count(module.end_line)),
         ("uses", atoms(&module.uses)),
         ("behaviours", atoms(&module.behaviours)),
-        (
-            "metrics",
-            map([
-                (
-                    "cyclomatic_complexity",
-                    count(metrics.cyclomatic_complexity),
-                ),
-                ("credo_cyclomatic", count(metrics.credo_cyclomatic)),
-                ("cognitive_complexity", count(metrics.cognitive_complexity)),
-                ("nesting_depth", count(metrics.nesting_depth)),
-                ("lines_of_code", count(metrics.lines_of_code)),
-            ]),
-        ),
+        ("metrics", plain(module_metrics(unit, number))),
         ("functions", Value::List(functions.collect())),
     ])
 }
@@ -66,7 +54,6 @@ fn function_map(unit: &Unit, function: &FunctionDef, number: u32) -> Value {
         true => Value::text(function.name.text()),
         false => Value::Atom(function.name),
     };
-    let metrics = &function.metrics;
     map([
         ("id", Value::text(&unit.function_id(number))),
         ("name", name),
@@ -78,16 +65,7 @@ fn function_map(unit: &Unit, function: &FunctionDef, number: u32) -> Value {
         ("end_line", count(function.end_line)),
         (
             "metrics",
-            map([
-                (
-                    "cyclomatic_complexity",
-                    count(metrics.cyclomatic_complexity),
-                ),
-                ("credo_cyclomatic", count(metrics.credo_cyclomatic)),
-                ("cognitive_complexity", count(metrics.cognitive_complexity)),
-                ("nesting_depth", count(metrics.nesting_depth)),
-                ("lines_of_code", count(metrics.lines_of_code)),
-            ]),
+            plain(function_metrics(unit, number, Value::nil())),
         ),
         ("clauses", Value::List(clauses.collect())),
     ])
@@ -102,11 +80,22 @@ fn clause_map(unit: &Unit, clause: &ClauseDef, number: u32) -> Value {
         ("bodiless", Value::bool(clause.bodiless)),
         ("credo_cyclomatic", count(clause.metrics.credo_cyclomatic)),
         ("lines_of_code", count(clause.metrics.lines_of_code)),
+        ("metrics", plain(clause_metrics(unit, number))),
     ])
 }
 
 fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::record(fields.map(|(name, value)| (intern(name), value)).to_vec())
+}
+
+/// A struct as a map.
+fn plain(structure: Value) -> Value {
+    let Value::Map(mut pairs) = structure else {
+        return structure;
+    };
+    let name = Value::Atom(intern("__struct__"));
+    pairs.retain(|(key, _)| *key != name);
+    Value::Map(pairs)
 }
 
 fn atom(text: &str) -> Value {

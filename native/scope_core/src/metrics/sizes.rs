@@ -1,0 +1,123 @@
+//! ABC, Halstead and maintainability: computed for a file when first asked for, and kept with it.
+
+use std::sync::Arc;
+
+use crate::source::Unit;
+
+use super::abc::{Abc, abc};
+use super::credo_abc::CredoAbc;
+use super::halstead::{Halstead, Tokens};
+
+/// Of a clause, a function or a module.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Size {
+    pub abc: Abc,
+    /// The square of Credo's ABC size: of the clause, or of the worst one.
+    credo_abc_square: u64,
+    pub halstead: Halstead,
+    /// 0 to 100; of a module that of its average function.
+    pub maintainability_index: Option<f64>,
+}
+
+impl Size {
+    /// Credo's ABC size; the greatest one of the clauses.
+    pub fn credo_abc(&self) -> f64 {
+        (self.credo_abc_square as f64).sqrt()
+    }
+}
+
+/// Of everything in a file, by the numbers that the unit gives them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sizes {
+    pub clauses: Box<[Size]>,
+    pub functions: Box<[Size]>,
+    pub modules: Box<[Size]>,
+}
+
+impl Sizes {
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let count = self.clauses.len() + self.functions.len() + self.modules.len();
+        size_of::<Sizes>() + count * size_of::<Size>()
+    }
+}
+
+impl Unit {
+    /// ABC, Halstead and maintainability.
+    pub fn sizes(&self) -> &Arc<Sizes> {
+        self.derived().sizes.get_or_init(|| Arc::new(sizes(self)))
+    }
+}
+
+/// Oman and Hagemeister, "Metrics for assessing a software system's maintainability", ICSM 1992, scaled to 0–100 as
+/// Visual Studio does: max(0, (171 − 5.2 ln V − 0.23 G − 16.2 ln LOC) · 100/171).
+///
+/// A volume or a count of lines below one says nothing more than one does.
+pub fn maintainability_index(volume: f64, cyclomatic: f64, lines: f64) -> f64 {
+    let raw = 171.0 - 5.2 * volume.max(1.0).ln() - 0.23 * cyclomatic - 16.2 * lines.max(1.0).ln();
+    (raw * 100.0 / 171.0).clamp(0.0, 100.0)
+}
+
+fn sizes(unit: &Unit) -> Sizes {
+    let credo = CredoAbc::new(&unit.ast);
+    let mut clauses = vec![Size::default(); unit.clauses.len()];
+    let mut functions = vec![Size::default(); unit.functions.len()];
+    let mut modules = vec![Size::default(); unit.modules.len()];
+    for (number, module) in unit.modules.iter().enumerate() {
+        let mut of_module = Tokens::default();
+        let mut averages = [0.0; 3];
+        for function in module.functions.clone() {
+            let definition = &unit.functions[function as usize];
+            let mut of_function = Tokens::default();
+            let mut total = Size::default();
+            for clause in definition.clauses.clone() {
+                let definition = &unit.clauses[clause as usize];
+                let mut tokens = Tokens::default();
+                tokens.read(&unit.ast, definition.node);
+                let halstead = tokens.count();
+                let metrics = &definition.metrics;
+                let own = Size {
+                    abc: abc(&unit.ast, definition.node),
+                    credo_abc_square: credo.square(&unit.ast, definition.node),
+                    halstead,
+                    maintainability_index: Some(maintainability_index(
+                        halstead.volume(),
+                        f64::from(metrics.cyclomatic_complexity),
+                        f64::from(metrics.lines_of_code),
+                    )),
+                };
+                total.abc += own.abc;
+                total.credo_abc_square = total.credo_abc_square.max(own.credo_abc_square);
+                of_function.append(&mut tokens);
+                clauses[clause as usize] = own;
+            }
+            total.halstead = of_function.count();
+            let figures = [
+                total.halstead.volume(),
+                f64::from(definition.metrics.cyclomatic_complexity),
+                f64::from(definition.metrics.lines_of_code),
+            ];
+            let [volume, cyclomatic, lines] = figures;
+            total.maintainability_index = Some(maintainability_index(volume, cyclomatic, lines));
+            let size = &mut modules[number];
+            size.abc += total.abc;
+            size.credo_abc_square = size.credo_abc_square.max(total.credo_abc_square);
+            for (sum, figure) in averages.iter_mut().zip(figures) {
+                *sum += figure;
+            }
+            of_module.append(&mut of_function);
+            functions[function as usize] = total;
+        }
+        modules[number].halstead = of_module.count();
+        if !module.functions.is_empty() {
+            let [volume, cyclomatic, lines] =
+                averages.map(|sum| sum / module.functions.len() as f64);
+            modules[number].maintainability_index =
+                Some(maintainability_index(volume, cyclomatic, lines));
+        }
+    }
+    Sizes {
+        clauses: clauses.into(),
+        functions: functions.into(),
+        modules: modules.into(),
+    }
+}
