@@ -251,6 +251,31 @@ impl Unit {
         unit
     }
 
+    /// Whether this is the same code as `other`: the same nodes in the same order, wherever in the text they stand.
+    /// Then every `NodeIx`, and every number of a module, function or clause, means the same in both.
+    pub fn same_code(&self, other: &Unit) -> bool {
+        self.file == other.file
+            && self.ast.len() == other.ast.len()
+            && self.ast.hash(self.ast.root()) == other.ast.hash(other.ast.root())
+    }
+
+    /// Whether the modules go by the same ids.
+    pub fn same_names(&self, other: &Unit) -> bool {
+        let qualifiers = |unit: &Unit| -> Vec<Option<u32>> {
+            unit.modules.iter().map(|module| module.qualifier).collect()
+        };
+        qualifiers(self) == qualifiers(other)
+    }
+
+    /// The same unit with what was computed from `other`, which is the same code.
+    pub fn with_derived_of(&self, other: &Unit) -> Unit {
+        debug_assert!(self.same_code(other));
+        Unit {
+            derived: other.derived.clone(),
+            ..self.clone()
+        }
+    }
+
     /// The path relative to the project; `nofile` when there is none.
     pub fn file(&self) -> &str {
         &self.file

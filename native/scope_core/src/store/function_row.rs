@@ -274,7 +274,7 @@ impl<'a> FunctionRow<'a> {
 
     /// For the function itself, or any of its clauses and nodes.
     fn has_correlation(&self) -> bool {
-        let correlations = &self.view.repository.correlations;
+        let correlations = self.view.repository.correlations();
         !correlations.is_empty() && correlations.has_anchor(&self.node_id())
     }
 

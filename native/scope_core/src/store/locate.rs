@@ -8,6 +8,7 @@ use crate::capture::points::{FunctionKey, PointInfo};
 use crate::error::{Error, Result};
 use crate::source::{Found, NodeId, Unit, module_text};
 use crate::store::repository::Repository;
+use crate::store::state::State;
 
 /// A node, or what is more than one: a function of several clauses, a file.
 #[derive(Clone, Debug)]
@@ -111,28 +112,12 @@ impl Repository {
     ///
     /// Errors: `Invalid` for what is no id, `NotFound` for what is not stored.
     pub fn locate(&self, id: &str) -> Result<Located> {
-        let id = NodeId::parse(id)?;
-        let not_found = Error::NotFound { what: "node" };
-        let unit = match id.module() {
-            Some(module) => {
-                let record = self.module_by_id(module).ok_or(not_found.clone())?;
-                record.source.as_ref().map(|source| source.unit.clone())
-            }
-            None => self.file_of_anchor(id.anchor()),
-        };
-        let unit = unit.ok_or(not_found.clone())?;
-        let found = unit.resolve(&id).ok_or(not_found)?;
-        Ok(Located { unit, found })
+        self.with(|state| state.locate(id))
     }
 
     /// Whether an id names something here: a node, or a function or module that was stored without code.
     pub fn holds(&self, id: &str) -> bool {
-        self.locate(id).is_ok()
-            || self.modules.contains_key(id)
-            || self
-                .functions
-                .iter()
-                .any(|entry| function_id(entry.key()) == id)
+        self.with(|state| state.holds(id))
     }
 
     /// The id of a module, a function (`arity` given), or the only function of a name.
@@ -179,7 +164,7 @@ impl Repository {
             name,
             arity,
         });
-        match stored.filter(|key| self.functions.contains_key(key)) {
+        match stored.filter(|key| self.function_record(key).is_some()) {
             Some(key) => Ok(function_id(&key)),
             None => Err(not_found()),
         }
@@ -190,7 +175,7 @@ impl Repository {
         let record = self
             .module(point.function.module)
             .ok_or(Error::NotFound { what: "node" })?;
-        if let Some(cached) = self.point_nodes.get(&literal)
+        if let Some(cached) = self.shared.point_nodes.get(&literal)
             && cached.0 == record.version
         {
             return Ok(cached.1.clone());
@@ -216,7 +201,8 @@ impl Repository {
             }
             None => Arc::from(&*function_id(&point.function)),
         };
-        self.point_nodes
+        self.shared
+            .point_nodes
             .insert(literal, (record.version, id.clone()));
         Ok(id)
     }
@@ -252,21 +238,45 @@ impl Repository {
 
     /// The unit of an imported file. A path that several files end with names none of them.
     pub fn unit_of_file(&self, file: &str) -> Option<Arc<Unit>> {
-        if let Some(found) = self.files.get(file) {
+        let state = self.state();
+        if let Some(found) = state.files.get(file) {
             return Some(found.unit.clone());
         }
         let mut ending: Option<Arc<Unit>> = None;
         let mut several = false;
-        for entry in self.files.iter() {
-            if entry.path() == file {
-                return Some(entry.unit.clone());
+        for stored in state.files.values() {
+            if stored.path() == file {
+                return Some(stored.unit.clone());
             }
-            if same_file(entry.path(), file) {
+            if same_file(stored.path(), file) {
                 several |= ending.is_some();
-                ending = Some(entry.unit.clone());
+                ending = Some(stored.unit.clone());
             }
         }
         ending.filter(|_| !several)
+    }
+}
+
+impl State {
+    pub(super) fn locate(&self, id: &str) -> Result<Located> {
+        let id = NodeId::parse(id)?;
+        let not_found = Error::NotFound { what: "node" };
+        let unit = match id.module() {
+            Some(module) => {
+                let record = self.modules.get(module).ok_or(not_found.clone())?;
+                record.source.as_ref().map(|source| source.unit.clone())
+            }
+            None => self.file_of_anchor(id.anchor()),
+        };
+        let unit = unit.ok_or(not_found.clone())?;
+        let found = unit.resolve(&id).ok_or(not_found)?;
+        Ok(Located { unit, found })
+    }
+
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.locate(id).is_ok()
+            || self.modules.contains_key(id)
+            || self.functions.keys().any(|key| function_id(key) == id)
     }
 
     fn file_of_anchor(&self, anchor: &str) -> Option<Arc<Unit>> {
@@ -274,15 +284,12 @@ impl Repository {
             .replace("%3A", ":")
             .replace("%23", "#")
             .replace("%25", "%");
-        let mut found = self.files.iter().filter(|entry| entry.path() == path);
-        if let Some(entry) = found.next() {
-            return Some(entry.unit.clone());
+        let mut found = self.files.values().filter(|file| file.path() == path);
+        if let Some(file) = found.next() {
+            return Some(file.unit.clone());
         }
-        let all = self.modules();
-        let mut loose = all
-            .iter()
-            .filter(|record| !record.imported)
-            .filter_map(|record| record.source.as_ref());
+        let loose = self.modules.values().filter(|record| !record.imported);
+        let mut loose = loose.filter_map(|record| record.source.as_ref());
         loose
             .find(|source| source.unit.file() == path)
             .map(|source| source.unit.clone())

@@ -2,10 +2,12 @@
 //!
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
+mod change;
 mod columns;
 mod complexity;
 mod correlations;
 mod coverage;
+mod files;
 mod function_row;
 mod import;
 mod locate;
@@ -17,10 +19,13 @@ mod replace;
 mod repository;
 mod saved;
 mod snapshot;
+mod state;
 mod stats;
 mod structs;
 mod view;
+mod write;
 
+pub use change::{FileChange, Kind as ChangeKind};
 pub use columns::{Cell, Code, Column};
 pub use complexity::{clause_metrics, clauses_of, function_metrics, module_metrics};
 pub use correlations::{CorrelationId, Correlations};
@@ -32,12 +37,17 @@ pub use module_row::{ModuleRow, id_value};
 pub use node_row::kind_word;
 pub use questions::{From, Path, Question, Reply, ask};
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
-pub use repository::{FunctionWrite, Limits, Mode, ModuleWrite, Repository};
+pub use repository::{Limits, Repository};
 pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
 pub use view::{PointsOf, View};
+pub use write::{FunctionWrite, Mode, ModuleWrite};
 
 #[cfg(test)]
 #[path = "store_test.rs"]
-mod tests;
+pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "files_test.rs"]
+mod files_tests;

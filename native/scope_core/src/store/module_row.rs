@@ -145,7 +145,7 @@ impl<'a> ModuleRow<'a> {
     }
 
     fn correlations(&self) -> Vec<(Value, Value)> {
-        let correlations = &self.view.repository.correlations;
+        let correlations = self.view.repository.correlations();
         if correlations.is_empty() {
             return Vec::new();
         }
@@ -165,7 +165,7 @@ impl<'a> ModuleRow<'a> {
     }
 
     fn has_correlation(&self) -> bool {
-        let correlations = &self.view.repository.correlations;
+        let correlations = self.view.repository.correlations();
         !correlations.is_empty()
             && self
                 .anchors()

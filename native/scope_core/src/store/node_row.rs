@@ -136,7 +136,7 @@ impl<'a> NodeRow<'a> {
             }
             NodeField::HasCorrelation => {
                 let stored = || {
-                    let correlations = &self.view.repository.correlations;
+                    let correlations = self.view.repository.correlations();
                     !correlations.is_empty() && correlations.has_node(&self.unit.node_id(self.ix))
                 };
                 Value::bool(self.stats().is_some_and(|stats| stats.calls > 0) || stored())

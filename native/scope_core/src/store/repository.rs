@@ -1,31 +1,29 @@
-//! The repository: sharded maps of immutable records.
+//! The repository: the state that readers see, and the way to the next one.
 //!
-//! Lock order: `gate`, then one shard of one map at a time. A writer holds `gate` shared and replaces one record
-//! under its shard's lock; what has to see or make one consistent cut (snapshot, restore, import) holds it
-//! exclusively. No lock is held while a term is built, and user code never runs here.
+//! A reader takes the current state, a pointer, and reads it without a lock; a `reading` is a repository that stays at
+//! one state, however many questions are asked of it. Writers take turns: each makes a draft of the current state,
+//! changes it, and publishes it at once, or not at all. No lock is held while a term is built, and user code never
+//! runs here.
+//!
+//! Lock order: `writer`, then `correlating`, then the locks inside of correlations.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
-use crate::ast::Ast;
 use crate::atoms::Atom;
 use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
 use crate::ingest::{RuntimeLimits, RuntimeStore};
 use crate::source::{Unit, module_text};
-use crate::store::correlations::Correlations;
-use crate::store::locate::function_number;
-use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
+use crate::store::correlations::{CorrelationId, Correlations};
+use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
+use crate::store::state::State;
+use crate::store::write::{FunctionWrite, ModuleWrite};
 use crate::value::Value;
-
-pub(super) type Map<K, V> = DashMap<K, V, ahash::RandomState>;
-
-/// All modules by id, as of a version of the repository.
-type Sorted = (u64, Arc<[Arc<ModuleRecord>]>);
 
 /// Bounds of one repository.
 #[derive(Clone, Copy, Debug)]
@@ -45,55 +43,26 @@ impl Default for Limits {
     }
 }
 
-pub struct Repository {
+/// What all readings of one repository share.
+pub(super) struct Shared {
     id: String,
     limits: Limits,
     closed: AtomicBool,
-    /// Grows with every change; every record's version is a value it had.
-    version: AtomicU64,
-    pub(super) gate: RwLock<()>,
-    /// By id: `My.Mod`.
-    pub(super) modules: Map<Arc<str>, Arc<ModuleRecord>>,
-    pub(super) module_count: AtomicUsize,
-    pub(super) functions: Map<FunctionKey, Arc<FunctionRecord>>,
-    /// By absolute path.
-    pub(super) files: Map<Arc<str>, Arc<FileRecord>>,
-    /// By node id.
-    pub(super) insights: Map<Arc<str>, Arc<Fields>>,
-    pub correlations: Correlations,
+    state: ArcSwap<State>,
+    writer: Mutex<()>,
+    /// Held shared while a correlation is stored, exclusively while all of them are replaced.
+    correlating: RwLock<()>,
     runtime: Arc<RuntimeStore>,
     /// From a point's literal to the id of its node, as of a version of its module.
-    pub(super) point_nodes: Map<u64, (u64, Arc<str>)>,
-    sorted: Mutex<Option<Sorted>>,
+    pub(super) point_nodes: DashMap<u64, (u64, Arc<str>), ahash::RandomState>,
 }
 
-/// What a write does to the fields that are there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    /// The record becomes exactly this.
-    Replace,
-    /// Only what is named changes. The record has to exist.
-    Patch,
-}
-
-/// One write of a module.
-pub struct ModuleWrite {
-    pub name: Atom,
-    pub mode: Mode,
-    /// The version that was read: another one there is a conflict.
-    pub expected: Option<u64>,
-    /// `Some(None)` takes the source away.
-    pub source: Option<Option<Source>>,
-    pub fields: Vec<(Atom, Value)>,
-}
-
-/// One write of a function.
-pub struct FunctionWrite {
-    pub key: FunctionKey,
-    pub mode: Mode,
-    pub expected: Option<u64>,
-    pub ast: Option<Arc<Ast>>,
-    pub fields: Vec<(Atom, Value)>,
+/// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
+/// through either goes to the same place, and a reading does not see it.
+#[derive(Clone)]
+pub struct Repository {
+    pub(super) shared: Arc<Shared>,
+    pinned: Option<Arc<State>>,
 }
 
 impl Repository {
@@ -105,48 +74,50 @@ impl Repository {
     }
 
     pub(super) fn with_runtime(id: &str, limits: Limits, runtime: RuntimeStore) -> Self {
-        Repository {
+        let shared = Shared {
             id: id.to_owned(),
             limits,
             closed: AtomicBool::new(false),
-            version: AtomicU64::new(1),
-            gate: RwLock::new(()),
-            modules: Map::default(),
-            module_count: AtomicUsize::new(0),
-            functions: Map::default(),
-            files: Map::default(),
-            insights: Map::default(),
-            correlations: Correlations::new(limits.correlations_max),
+            state: ArcSwap::from_pointee(State::new(1, limits.correlations_max)),
+            writer: Mutex::new(()),
+            correlating: RwLock::new(()),
             runtime: Arc::new(runtime),
-            point_nodes: Map::default(),
-            sorted: Mutex::new(None),
+            point_nodes: DashMap::default(),
+        };
+        Repository {
+            shared: Arc::new(shared),
+            pinned: None,
+        }
+    }
+
+    /// This repository at this moment: everything that is asked of it is answered from one version.
+    pub fn reading(&self) -> Repository {
+        Repository {
+            shared: self.shared.clone(),
+            pinned: Some(self.state()),
         }
     }
 
     pub fn id(&self) -> &str {
-        &self.id
+        &self.shared.id
     }
 
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.shared.limits
     }
 
     /// What the running program did, as far as this repository is subscribed to it.
     pub fn runtime(&self) -> &Arc<RuntimeStore> {
-        &self.runtime
+        &self.shared.runtime
     }
 
     pub fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
-    }
-
-    pub(super) fn next_version(&self) -> u64 {
-        self.version.fetch_add(1, Ordering::AcqRel) + 1
+        self.with(|state| state.version)
     }
 
     /// Errors: `NotFound` once it was closed.
     pub fn open(&self) -> Result<&Self> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.shared.closed.load(Ordering::Acquire) {
             return Err(Error::NotFound {
                 what: "repository (it was stopped)",
             });
@@ -154,19 +125,62 @@ impl Repository {
         Ok(self)
     }
 
-    /// Gives the memory back. Whoever still reads a record keeps that record.
+    /// Gives the memory back. Whoever still reads a state keeps that state.
     pub fn close(&self) {
-        let _cut = self.gate.write();
-        self.closed.store(true, Ordering::Release);
-        self.modules.clear();
-        self.module_count.store(0, Ordering::Release);
-        self.functions.clear();
-        self.files.clear();
-        self.insights.clear();
-        self.point_nodes.clear();
-        *self.sorted.lock() = None;
-        // Emptying cannot pass a limit.
-        let _ = self.correlations.replace([]);
+        let _turn = self.shared.writer.lock();
+        let _alone = self.shared.correlating.write();
+        self.shared.closed.store(true, Ordering::Release);
+        let version = self.shared.state.load().version + 1;
+        let empty = State::new(version, self.limits().correlations_max);
+        self.shared.state.store(Arc::new(empty));
+        self.shared.point_nodes.clear();
+    }
+
+    // States
+
+    /// The state that is read here.
+    pub(super) fn state(&self) -> Arc<State> {
+        match &self.pinned {
+            Some(state) => state.clone(),
+            None => self.shared.state.load_full(),
+        }
+    }
+
+    /// As `state`, without taking a share of it.
+    pub(super) fn with<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        match &self.pinned {
+            Some(state) => read(state),
+            None => read(&self.shared.state.load()),
+        }
+    }
+
+    /// Changes a draft of the newest state and publishes it; when `change` fails, nothing has happened.
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let _turn = self.shared.writer.lock();
+        self.open()?;
+        let mut draft = self.shared.state.load().draft();
+        let changed = change(&mut draft)?;
+        self.shared.state.store(Arc::new(draft));
+        Ok(changed)
+    }
+
+    /// As `write`, for a change that replaces the correlations too.
+    pub(super) fn write_alone<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let _turn = self.shared.writer.lock();
+        let _alone = self.shared.correlating.write();
+        self.open()?;
+        let mut draft = self.shared.state.load().draft();
+        let changed = change(&mut draft)?;
+        self.shared.state.store(Arc::new(draft));
+        Ok(changed)
+    }
+
+    /// Reads the newest state while neither records nor correlations change.
+    pub(super) fn still<T>(&self, read: impl FnOnce(&Arc<State>) -> T) -> Result<T> {
+        let _turn = self.shared.writer.lock();
+        let _alone = self.shared.correlating.write();
+        self.open()?;
+        Ok(read(&self.shared.state.load_full()))
     }
 
     // Modules
@@ -177,286 +191,103 @@ impl Repository {
     }
 
     pub fn module_by_id(&self, id: &str) -> Option<Arc<ModuleRecord>> {
-        self.modules.get(id).map(|found| found.clone())
+        self.with(|state| state.modules.get(id).cloned())
     }
 
     /// Stores a module and gives its new version.
     ///
     /// Errors: `Conflict` with another writer, `NotFound` when a patch finds nothing, `LimitExceeded`.
     pub fn put_module(&self, write: ModuleWrite) -> Result<u64> {
-        let _shared = self.gate.read();
-        self.open()?;
-        let id: Arc<str> = Arc::from(&*module_text(write.name));
-        loop {
-            let current = self.module_by_id(&id);
-            check_version(
-                "module",
-                write.mode,
-                write.expected,
-                current.as_ref().map(|found| found.version),
-            )?;
-            let now = now_ns();
-            let mut fields = match (&current, write.mode) {
-                (Some(found), Mode::Patch) => found.fields.clone(),
-                _ => Fields::default(),
-            };
-            fields.patch(write.fields.clone());
-            let source = match (&write.source, &current, write.mode) {
-                (Some(source), _, _) => source.clone(),
-                (None, Some(found), Mode::Patch) => found.source.clone(),
-                _ => None,
-            };
-            let same_source =
-                current.as_ref().is_some_and(|found| found.imported) && write.source.is_none();
-            let record = ModuleRecord {
-                id: id.clone(),
-                name: write.name,
-                version: self.next_version(),
-                source,
-                imported: same_source && write.mode == Mode::Patch,
-                fields,
-                created_ns: current.as_ref().map_or(now, |found| found.created_ns),
-                updated_ns: now,
-            };
-            let version = record.version;
-            if self.swap_module(current.as_ref(), record)? {
-                return Ok(version);
-            }
-            if write.expected.is_some() {
-                return Err(Error::Conflict { what: "module" });
-            }
-        }
-    }
-
-    /// Puts `record` where `current` was; false when something else is there by now.
-    fn swap_module(
-        &self,
-        current: Option<&Arc<ModuleRecord>>,
-        record: ModuleRecord,
-    ) -> Result<bool> {
-        use dashmap::Entry;
-        match (self.modules.entry(record.id.clone()), current) {
-            (Entry::Occupied(mut entry), Some(current)) if Arc::ptr_eq(entry.get(), current) => {
-                entry.insert(Arc::new(record));
-                Ok(true)
-            }
-            (Entry::Vacant(entry), None) => {
-                if self.module_count.fetch_add(1, Ordering::AcqRel) >= self.limits.modules_max {
-                    self.module_count.fetch_sub(1, Ordering::AcqRel);
-                    return Err(self.too_many_modules());
-                }
-                entry.insert(Arc::new(record));
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    pub(super) fn too_many_modules(&self) -> Error {
-        Error::LimitExceeded {
-            what: "modules (max_modules)",
-            limit: self.limits.modules_max as u64,
-        }
+        self.write(|draft| draft.put_module(self.limits(), write))
     }
 
     /// Errors: `NotFound`.
     pub fn delete_module(&self, name: Atom) -> Result<()> {
-        let _shared = self.gate.read();
-        self.open()?;
-        let id = module_text(name);
-        if self.modules.remove(&*id).is_none() {
-            return Err(Error::NotFound { what: "module" });
-        }
-        self.module_count.fetch_sub(1, Ordering::AcqRel);
-        self.functions.retain(|key, _| key.module != name);
-        self.next_version();
-        Ok(())
+        self.write(|draft| draft.delete_module(name))
     }
 
-    /// All modules, by id. Sorted once for each version of the repository.
+    /// All modules, by id. Put together once for each version of the repository.
     pub fn modules(&self) -> Arc<[Arc<ModuleRecord>]> {
-        let version = self.version();
-        if let Some((at, sorted)) = &*self.sorted.lock()
-            && *at == version
-        {
-            return sorted.clone();
-        }
-        let mut all: Vec<Arc<ModuleRecord>> = self
-            .modules
-            .iter()
-            .map(|entry| entry.value().clone())
-            .collect();
-        all.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        let all: Arc<[Arc<ModuleRecord>]> = Arc::from(all);
-        // A change meanwhile has moved the version on, and then this is not found again.
-        *self.sorted.lock() = Some((version, all.clone()));
-        all
+        self.with(State::modules)
     }
 
     /// Every unit, once: of imported files by path, then of modules stored by hand.
-    pub fn units(&self) -> Vec<Arc<Unit>> {
-        let mut files: Vec<_> = self
-            .files
-            .iter()
-            .map(|entry| (entry.key().clone(), entry.unit.clone()))
-            .collect();
-        files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut units: Vec<Arc<Unit>> = files.into_iter().map(|(_, unit)| unit).collect();
-        for record in self.modules().iter().filter(|record| !record.imported) {
-            units.extend(record.source.as_ref().map(|source| source.unit.clone()));
-        }
-        let mut seen = ahash::AHashSet::new();
-        units.retain(|unit| seen.insert(Arc::as_ptr(unit)));
-        units
+    pub fn units(&self) -> Arc<[Arc<Unit>]> {
+        self.with(State::units)
     }
 
     /// The unit in which a module's code is, with the module's number there.
     pub fn definition(&self, name: Atom) -> Option<(Arc<Unit>, u32)> {
-        let record = self.module(name)?;
-        let (unit, module, _) = record.definition()?;
-        Some((unit.clone(), module))
+        self.with(|state| state.definition(name))
     }
 
     // Functions
 
     pub fn function_record(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
-        self.functions.get(key).map(|found| found.clone())
+        self.with(|state| state.functions.get(key).cloned())
     }
 
     /// Stored functions of which nothing else is known, by key.
     pub fn stored_functions(&self) -> Vec<Arc<FunctionRecord>> {
-        let mut all: Vec<_> = self
-            .functions
-            .iter()
-            .map(|entry| entry.value().clone())
-            .collect();
-        all.sort_unstable_by(|a, b| order(&a.key).cmp(&order(&b.key)));
+        let mut all: Vec<_> = self.with(|state| state.functions.values().cloned().collect());
+        all.sort_unstable_by(|a: &Arc<FunctionRecord>, b| order(&a.key).cmp(&order(&b.key)));
         all
     }
 
     pub fn has_stored_functions(&self) -> bool {
-        !self.functions.is_empty()
+        self.with(|state| !state.functions.is_empty())
     }
 
     /// Stores a function's data and gives its new version.
     ///
     /// Errors: as `put_module`; a patch needs the function to be known, from source or stored.
     pub fn put_function(&self, write: FunctionWrite) -> Result<u64> {
-        use dashmap::Entry;
-        let _shared = self.gate.read();
-        self.open()?;
-        // Known from its source, a function is patched although nothing was stored for it yet.
-        let in_source = || {
-            self.definition(write.key.module)
-                .is_some_and(|(unit, _)| function_number(&unit, &write.key).is_some())
-        };
-        loop {
-            let current = self.function_record(&write.key);
-            let found = match &current {
-                Some(record) => Some(record.version),
-                None if write.mode == Mode::Patch && in_source() => Some(0),
-                None => None,
-            };
-            check_version("function", write.mode, write.expected, found)?;
-            if current.is_none() && self.functions.len() >= self.functions_max() {
-                return Err(Error::LimitExceeded {
-                    what: "functions",
-                    limit: self.functions_max() as u64,
-                });
-            }
-            let now = now_ns();
-            let patched = current.as_ref().filter(|_| write.mode == Mode::Patch);
-            let mut fields = patched
-                .map(|found| found.fields.clone())
-                .unwrap_or_default();
-            fields.patch(write.fields.clone());
-            let record = Arc::new(FunctionRecord {
-                key: write.key,
-                version: self.next_version(),
-                ast: write
-                    .ast
-                    .clone()
-                    .or_else(|| patched.and_then(|found| found.ast.clone())),
-                fields,
-                created_ns: current.as_ref().map_or(now, |found| found.created_ns),
-                updated_ns: now,
-            });
-            let version = record.version;
-            let swapped = match (self.functions.entry(write.key), &current) {
-                (Entry::Occupied(mut entry), Some(current))
-                    if Arc::ptr_eq(entry.get(), current) =>
-                {
-                    entry.insert(record);
-                    true
-                }
-                (Entry::Vacant(entry), None) => {
-                    entry.insert(record);
-                    true
-                }
-                _ => false,
-            };
-            if swapped {
-                return Ok(version);
-            }
-            if write.expected.is_some() {
-                return Err(Error::Conflict { what: "function" });
-            }
-        }
+        self.write(|draft| draft.put_function(self.limits(), write))
     }
 
-    /// A module has some tens of functions; a hundred each is the bound.
-    fn functions_max(&self) -> usize {
-        self.limits.modules_max.saturating_mul(100)
+    /// Forgets what was stored of a function; what its source says stays. Errors: `NotFound`.
+    pub fn delete_function(&self, key: &FunctionKey) -> Result<()> {
+        self.write(|draft| draft.delete_function(key))
+    }
+
+    // Correlations
+
+    /// Ids that callers brought, and the nodes they stand for.
+    pub fn correlations(&self) -> Arc<Correlations> {
+        self.with(|state| state.correlations.clone())
+    }
+
+    /// Makes `id` stand for `node`. Errors: `LimitExceeded`.
+    pub fn put_correlation(&self, id: CorrelationId, node: &str) -> Result<()> {
+        let _shared = self.shared.correlating.read();
+        self.open()?;
+        self.shared.state.load().correlations.put(id, node)
     }
 
     // Insights
 
     /// Stores what was learnt of a node. Errors: `NotFound` when the repository does not hold it.
     pub fn put_insight(&self, node: &str, fields: Vec<(Atom, Value)>) -> Result<()> {
-        let _shared = self.gate.read();
-        self.open()?;
-        if !self.holds(node) {
-            return Err(Error::NotFound { what: "node" });
-        }
-        let mut entry = self.insights.entry(Arc::from(node)).or_default();
-        let mut all = Fields::clone(&entry);
-        all.patch(fields);
-        *entry = Arc::new(all);
-        drop(entry);
-        self.next_version();
-        Ok(())
+        self.write(|draft| {
+            if !draft.holds(node) {
+                return Err(Error::NotFound { what: "node" });
+            }
+            draft.put_insight(node, fields);
+            Ok(())
+        })
     }
 
     /// Whether there are any: what spares rendering ids to look for them.
     pub fn has_insights(&self) -> bool {
-        !self.insights.is_empty()
+        self.with(|state| !state.insights.is_empty())
     }
 
     pub fn insight(&self, node: &str) -> Option<Arc<Fields>> {
-        self.insights.get(node).map(|found| found.clone())
+        self.with(|state| state.insights.get(node).cloned())
     }
 }
 
 /// For sorting functions as people read them.
 pub(super) fn order(key: &FunctionKey) -> (&'static str, &'static str, u32) {
     (key.module.text(), key.name.text(), key.arity)
-}
-
-fn check_version(
-    what: &'static str,
-    mode: Mode,
-    expected: Option<u64>,
-    found: Option<u64>,
-) -> Result<()> {
-    match (mode, expected, found) {
-        (Mode::Patch, _, None) => Err(Error::NotFound { what }),
-        (_, Some(expected), found) if found != Some(expected) => Err(Error::Conflict { what }),
-        _ => Ok(()),
-    }
-}
-
-pub(crate) fn now_ns() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as u64)
 }

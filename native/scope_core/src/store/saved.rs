@@ -16,8 +16,12 @@ use crate::ingest::{RuntimeLimits, RuntimeStore, SavedRuntime};
 use crate::limits;
 use crate::source::{Unit, module_text};
 use crate::store::correlations::CorrelationId;
+use crate::store::files::Files;
+use crate::store::import::absolute;
 use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 use crate::store::repository::{Limits, Repository};
+use crate::store::state::State;
+use crate::store::write::too_many_modules;
 use crate::value::Value;
 
 const MAGIC: &[u8; 8] = b"ELXSCOPE";
@@ -74,26 +78,27 @@ impl Repository {
     /// Everything, runtime data included.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let snapshot = self.snapshot()?;
+        let state = &snapshot.state;
         let saved = Saved {
             id: self.id().to_owned(),
-            files: snapshot
+            files: state
                 .files
-                .iter()
-                .map(|(_, file)| SavedFile {
+                .values()
+                .map(|file| SavedFile {
                     root: file.root.to_string(),
                     lines: file.lines,
                     unit: file.unit.clone(),
                 })
                 .collect(),
-            modules: snapshot
+            modules: state
                 .modules
-                .iter()
+                .values()
                 .filter(|record| worth_saving(record))
                 .map(|r| save_module(r))
                 .collect(),
-            functions: snapshot
+            functions: state
                 .functions
-                .iter()
+                .values()
                 .map(|record| SavedFunction {
                     key: record.key,
                     ast: record.ast.clone(),
@@ -102,7 +107,7 @@ impl Repository {
                     updated_ns: record.updated_ns,
                 })
                 .collect(),
-            insights: snapshot
+            insights: state
                 .insights
                 .iter()
                 .map(|(node, fields)| (node.to_string(), save_fields(fields)))
@@ -163,51 +168,46 @@ fn build(saved: Saved, limits: Limits) -> Result<Repository> {
     };
     let runtime = RuntimeStore::from_saved(saved.runtime, runtime)?;
     let repository = Repository::with_runtime(&saved.id, limits, runtime);
-    let mut files = ahash::AHashMap::new();
+    let mut files = Files::new();
     for SavedFile { root, lines, unit } in saved.files {
-        let path = format!("{}/{}", root.trim_end_matches('/'), unit.file());
-        files.insert(
-            Arc::from(path),
-            Arc::new(FileRecord {
-                root: Arc::from(root),
-                unit,
-                lines,
-            }),
-        );
-    }
-    {
-        let _cut = repository.gate.write();
-        repository.settle(files)?;
-    }
-    for module in saved.modules {
-        restore_module(&repository, module)?;
-    }
-    for function in saved.functions {
-        let record = FunctionRecord {
-            key: function.key,
-            version: repository.next_version(),
-            ast: function.ast,
-            fields: Fields::new(function.fields),
-            created_ns: function.created_ns,
-            updated_ns: function.updated_ns,
+        let path = absolute(&root, unit.file());
+        let record = FileRecord {
+            root: Arc::from(root),
+            unit,
+            lines,
         };
-        repository.functions.insert(record.key, Arc::new(record));
+        files.insert(Arc::from(path), Some(record));
     }
-    for (node, fields) in saved.insights {
-        repository
-            .insights
-            .insert(Arc::from(node), Arc::new(Fields::new(fields)));
-    }
-    let correlations = saved
-        .correlations
-        .into_iter()
-        .map(|(id, node)| (id, Arc::from(node)));
-    repository.correlations.replace(correlations)?;
+    repository.write(|draft| {
+        draft.change_files(&limits, files)?;
+        for module in saved.modules {
+            restore_module(draft, &limits, module)?;
+        }
+        for function in saved.functions {
+            let record = FunctionRecord {
+                key: function.key,
+                version: draft.next_version(),
+                ast: function.ast,
+                fields: Fields::new(function.fields),
+                created_ns: function.created_ns,
+                updated_ns: function.updated_ns,
+            };
+            draft.functions.insert(record.key, Arc::new(record));
+        }
+        for (node, fields) in saved.insights {
+            let fields = Arc::new(Fields::new(fields));
+            draft.insights.insert(Arc::from(node), fields);
+        }
+        let correlations = saved.correlations.into_iter();
+        draft
+            .correlations
+            .replace(correlations.map(|(id, node)| (id, Arc::from(node))))
+    })?;
     Ok(repository)
 }
 
-fn restore_module(repository: &Repository, saved: SavedModule) -> Result<()> {
-    let current = repository.module_by_id(&saved.id);
+fn restore_module(draft: &mut State, limits: &Limits, saved: SavedModule) -> Result<()> {
+    let current = draft.modules.get(saved.id.as_str()).cloned();
     let source = match (saved.imported, saved.unit, &current) {
         (true, _, Some(current)) => current.source.clone(),
         (true, _, None) => {
@@ -225,26 +225,20 @@ fn restore_module(repository: &Repository, saved: SavedModule) -> Result<()> {
         }
         (false, None, _) => None,
     };
-    if current.is_none() && repository.modules.len() >= repository.limits().modules_max {
-        return Err(repository.too_many_modules());
+    if current.is_none() && draft.modules.len() >= limits.modules_max {
+        return Err(too_many_modules(limits));
     }
     let record = ModuleRecord {
         id: Arc::from(saved.id),
         name: saved.name,
-        version: repository.next_version(),
+        version: draft.next_version(),
         source,
         imported: saved.imported,
         fields: Fields::new(saved.fields),
         created_ns: saved.created_ns,
         updated_ns: saved.updated_ns,
     };
-    repository
-        .modules
-        .insert(record.id.clone(), Arc::new(record));
-    let count = repository.modules.len();
-    repository
-        .module_count
-        .store(count, std::sync::atomic::Ordering::Release);
+    draft.modules.insert(record.id.clone(), Arc::new(record));
     Ok(())
 }
 

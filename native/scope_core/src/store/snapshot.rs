@@ -2,110 +2,78 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::store::correlations::CorrelationId;
-use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord};
+use crate::error::{Error, Result};
+use crate::store::correlations::{CorrelationId, Correlations};
+use crate::store::record::{FunctionRecord, ModuleRecord};
 use crate::store::repository::Repository;
+use crate::store::state::State;
+use crate::store::write::too_many_modules;
 
-/// Pointers to immutable records. What was observed at run time is no part of it: it happened.
-#[derive(Clone, Default)]
+/// A state, and the correlations as they were then. What was observed at run time is no part of it: it happened.
+#[derive(Clone)]
 pub struct Snapshot {
-    pub(super) version: u64,
-    pub(super) modules: Vec<Arc<ModuleRecord>>,
-    pub(super) functions: Vec<Arc<FunctionRecord>>,
-    pub(super) files: Vec<(Arc<str>, Arc<FileRecord>)>,
-    pub(super) insights: Vec<(Arc<str>, Arc<Fields>)>,
+    pub(super) state: Arc<State>,
     pub(super) correlations: Vec<(CorrelationId, Arc<str>)>,
 }
 
 impl Snapshot {
     pub fn version(&self) -> u64 {
-        self.version
+        self.state.version
     }
 }
 
 impl Repository {
-    /// One consistent cut.
+    /// One consistent cut: a pointer to the records, and a list of the correlations.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let _cut = self.gate.write();
-        self.open()?;
-        Ok(Snapshot {
-            version: self.version(),
-            modules: self
-                .modules
-                .iter()
-                .map(|entry| entry.value().clone())
-                .collect(),
-            functions: self
-                .functions
-                .iter()
-                .map(|entry| entry.value().clone())
-                .collect(),
-            files: self
-                .files
-                .iter()
-                .map(|entry| (entry.key().clone(), entry.value().clone()))
-                .collect(),
-            insights: self
-                .insights
-                .iter()
-                .map(|entry| (entry.key().clone(), entry.value().clone()))
-                .collect(),
-            correlations: self.correlations.all(),
+        self.still(|state| Snapshot {
+            state: state.clone(),
+            correlations: state.correlations.all(),
         })
     }
 
-    /// Makes the content that of the snapshot.
+    /// Makes the content that of the snapshot, records and correlations at once: whoever reads sees all of the one
+    /// or all of the other.
     ///
     /// Errors: `LimitExceeded` when it holds more than this repository may; then nothing is changed.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<()> {
-        let _cut = self.gate.write();
-        self.open()?;
-        if snapshot.modules.len() > self.limits().modules_max {
-            return Err(self.too_many_modules());
+        let limits = self.limits();
+        if snapshot.state.modules.len() > limits.modules_max {
+            return Err(too_many_modules(limits));
         }
-        if snapshot.correlations.len() > self.limits().correlations_max {
-            return Err(crate::error::Error::LimitExceeded {
+        if snapshot.correlations.len() > limits.correlations_max {
+            return Err(Error::LimitExceeded {
                 what: "correlations (max_correlations)",
-                limit: self.limits().correlations_max as u64,
+                limit: limits.correlations_max as u64,
             });
         }
-        self.modules.clear();
-        self.functions.clear();
-        self.files.clear();
-        self.insights.clear();
-        self.point_nodes.clear();
-        for record in &snapshot.modules {
-            // A version of its own: whoever read this record before and writes now is told of the conflict.
-            let version = self.next_version();
-            let record = ModuleRecord {
-                version,
-                ..ModuleRecord::clone(record)
-            };
-            self.modules.insert(record.id.clone(), Arc::new(record));
-        }
-        for record in &snapshot.functions {
-            let version = self.next_version();
-            self.functions.insert(
-                record.key,
-                Arc::new(FunctionRecord {
-                    version,
-                    ..FunctionRecord::clone(record)
-                }),
-            );
-        }
-        for (path, file) in &snapshot.files {
-            self.files.insert(path.clone(), file.clone());
-        }
-        for (node, fields) in &snapshot.insights {
-            self.insights.insert(node.clone(), fields.clone());
-        }
-        self.module_count
-            .store(snapshot.modules.len(), std::sync::atomic::Ordering::Release);
-        let restored = self
-            .correlations
-            .replace(snapshot.correlations.iter().cloned());
-        self.next_version();
-        restored
+        let correlations = Correlations::new(limits.correlations_max);
+        correlations.replace(snapshot.correlations.iter().cloned())?;
+        self.write_alone(|draft| {
+            let version = draft.version.max(snapshot.state.version);
+            *draft = snapshot.state.draft();
+            draft.version = version;
+            draft.correlations = Arc::new(correlations);
+            // A version of its own for each record: whoever read it before and writes now is told of the conflict.
+            let modules: Vec<_> = draft.modules.values().cloned().collect();
+            for record in modules {
+                let record = ModuleRecord {
+                    version: draft.next_version(),
+                    ..ModuleRecord::clone(&record)
+                };
+                draft.modules.insert(record.id.clone(), Arc::new(record));
+            }
+            let functions: Vec<_> = draft.functions.values().cloned().collect();
+            for record in functions {
+                let record = FunctionRecord {
+                    version: draft.next_version(),
+                    ..FunctionRecord::clone(&record)
+                };
+                draft.functions.insert(record.key, Arc::new(record));
+            }
+            draft.next_version();
+            Ok(())
+        })?;
+        self.shared.point_nodes.clear();
+        Ok(())
     }
 }

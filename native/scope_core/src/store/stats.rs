@@ -3,7 +3,6 @@
 use ahash::AHashSet;
 
 use crate::source::Unit;
-use crate::store::locate::function_number;
 use crate::store::record::{Fields, ModuleRecord};
 use crate::store::repository::Repository;
 
@@ -47,15 +46,20 @@ pub struct Health {
     pub events_lost: u64,
 }
 
+/// An entry of a persistent map: key and value, and its share of half-full nodes.
+const ENTRY_BYTES: usize = 64;
+
 impl Repository {
     /// Linear in the number of records; memory is asked of every arena.
     pub fn stats(&self) -> Stats {
+        let state = self.state();
+        let correlations = &state.correlations;
         let mut stats = Stats {
-            version: self.version(),
-            files: self.files.len() as u64,
-            correlations: self.correlations.len() as u64,
-            insights: self.insights.len() as u64,
-            correlation_bytes: self.correlations.memory_bytes() as u64,
+            version: state.version,
+            files: state.files.len() as u64,
+            correlations: correlations.len() as u64,
+            insights: state.insights.len() as u64,
+            correlation_bytes: correlations.memory_bytes() as u64,
             ..Stats::default()
         };
         let mut seen: AHashSet<*const Unit> = AHashSet::new();
@@ -70,7 +74,7 @@ impl Repository {
                 stats.nodes += unit.ast().len() as u64;
             }
         };
-        let modules = self.modules();
+        let modules = state.modules();
         stats.modules = modules.len() as u64;
         let mut in_source = 0;
         for record in modules.iter() {
@@ -82,31 +86,29 @@ impl Repository {
                 in_source += module.functions.len() as u64;
             }
         }
-        for entry in self.files.iter() {
-            add_unit(&entry.unit, &mut stats);
+        for (path, file) in &state.files {
+            add_unit(&file.unit, &mut stats);
             stats.index_bytes +=
-                (entry.key().len() + size_of::<crate::store::record::FileRecord>()) as u64;
+                (path.len() + size_of::<crate::store::record::FileRecord>()) as u64;
         }
         let mut alone = 0;
-        for entry in self.functions.iter() {
-            stats.record_bytes += entry.memory_bytes() as u64;
-            let key = entry.key();
-            let known = self
-                .definition(key.module)
-                .is_some_and(|(unit, _)| function_number(&unit, key).is_some());
-            alone += u64::from(!known);
+        for (key, record) in &state.functions {
+            stats.record_bytes += record.memory_bytes() as u64;
+            alone += u64::from(!state.in_source(key));
         }
         stats.functions = in_source + alone;
-        stats.record_bytes += self
+        stats.record_bytes += state
             .insights
             .iter()
-            .map(|entry| entry.key().len() + size_of::<Fields>() + entry.memory_bytes())
+            .map(|(node, fields)| node.len() + size_of::<Fields>() + fields.memory_bytes())
             .sum::<usize>() as u64;
-        stats.index_bytes += (self.modules.capacity() * 32
-            + self.functions.capacity() * 32
-            + self.files.capacity() * 32
-            + self.insights.capacity() * 32
-            + self.point_nodes.capacity() * 40
+        let definers: usize = state.definers.values().map(|paths| paths.len()).sum();
+        stats.index_bytes += (state.modules.len() * ENTRY_BYTES
+            + state.functions.len() * ENTRY_BYTES
+            + state.files.len() * ENTRY_BYTES
+            + state.insights.len() * ENTRY_BYTES
+            + (state.definers.len() + definers) * ENTRY_BYTES
+            + self.shared.point_nodes.capacity() * 40
             + modules.len() * 8) as u64;
         let totals = self.runtime().totals();
         stats.events = totals.calls;
@@ -116,26 +118,27 @@ impl Repository {
 
     /// Linear in records and correlations.
     pub fn health(&self, events_lost: u64) -> Health {
-        let modules = self.modules();
+        let own = self.reading();
+        let (modules, correlations) = (own.modules(), own.correlations());
         let broken = |record: &&std::sync::Arc<ModuleRecord>| match record.definition() {
             Some((unit, module, _)) => {
                 let id = unit.module_id(module);
-                let located = self.locate(&id).ok().and_then(|located| located.module());
+                let located = own.locate(&id).ok().and_then(|located| located.module());
                 // A record that was replaced meanwhile leads to its successor, which is as well.
                 id != *record.id || located.is_none()
             }
             None => false,
         };
-        let nodes = self.correlations.nodes();
+        let nodes = correlations.nodes();
         Health {
             broken_records: modules
                 .iter()
                 .filter(broken)
                 .map(|record| record.id.to_string())
                 .collect(),
-            correlations_agree: self.correlations.agree(),
+            correlations_agree: correlations.agree(),
             correlated_nodes: nodes.len() as u64,
-            dangling_nodes: nodes.iter().filter(|node| !self.holds(node)).count() as u64,
+            dangling_nodes: nodes.iter().filter(|node| !own.holds(node)).count() as u64,
             events_lost,
         }
     }

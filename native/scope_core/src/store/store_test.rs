@@ -9,7 +9,7 @@ use crate::store::saved::with_head;
 use crate::store::*;
 use crate::value::Value;
 
-fn unit(file: &str, modules: &[&str]) -> Arc<Unit> {
+pub(crate) fn unit(file: &str, modules: &[&str]) -> Arc<Unit> {
     let definition = |name: &&str| {
         let function = call(
             "def",
@@ -38,7 +38,7 @@ fn unit(file: &str, modules: &[&str]) -> Arc<Unit> {
     Arc::new(Unit::build(Some(file), None, ast(&block)).unwrap())
 }
 
-fn parsed(file: &str, modules: &[&str]) -> Parsed {
+pub(crate) fn parsed(file: &str, modules: &[&str]) -> Parsed {
     Parsed {
         unit: unit(file, modules),
         lines: 4,
@@ -92,8 +92,7 @@ fn filled() -> Repository {
         )
         .unwrap();
     repository
-        .correlations
-        .put(CorrelationId::Int(1), "A.f/1")
+        .put_correlation(CorrelationId::Int(1), "A.f/1")
         .unwrap();
     repository
 }

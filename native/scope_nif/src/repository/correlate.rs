@@ -14,9 +14,7 @@ use crate::terms::value_to_term;
 fn correlation_put<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>, node: Term<'a>) -> Term<'a> {
     let put = || {
         let repository = repository_of(handle)?;
-        repository
-            .correlations
-            .put(args::correlation_id(id)?, args::text(node, "ast_node_id")?)
+        repository.put_correlation(args::correlation_id(id)?, args::text(node, "ast_node_id")?)
     };
     reply_ok(env, put())
 }
@@ -25,7 +23,7 @@ fn correlation_put<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>, node: Term<
 fn correlation_ids<'a>(env: Env<'a>, handle: Term<'a>, node: Term<'a>) -> Term<'a> {
     let ids = || {
         let ids = repository_of(handle)?
-            .correlations
+            .correlations()
             .ids(args::text(node, "ast_node_id")?);
         ids.iter()
             .map(|id| value_to_term(env, &id_value(id)))
@@ -37,7 +35,7 @@ fn correlation_ids<'a>(env: Env<'a>, handle: Term<'a>, node: Term<'a>) -> Term<'
 #[rustler::nif(schedule = "DirtyCpu")]
 fn correlation_all<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
     let all = || {
-        let all = repository_of(handle)?.correlations.all();
+        let all = repository_of(handle)?.correlations().all();
         let pair = |(id, node): &(_, std::sync::Arc<str>)| {
             Ok((value_to_term(env, &id_value(id))?, (**node).encode(env)))
         };

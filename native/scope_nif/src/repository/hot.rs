@@ -85,7 +85,7 @@ fn ok<'a>(env: Env<'a>, value: impl Encoder) -> Result<Term<'a>> {
 fn node_of_id<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
     let repository = repository_of(arguments[0])?;
     let id = args::correlation_id(arguments[1])?;
-    let node = repository.correlations.node(&id).ok_or(Error::NotFound {
+    let node = repository.correlations().node(&id).ok_or(Error::NotFound {
         what: "correlation",
     })?;
     ok(env, &*node)

@@ -35,7 +35,8 @@ pub struct SnapshotHandle(pub Snapshot);
 #[rustler::resource_impl]
 impl Resource for SnapshotHandle {}
 
-/// The repository behind a handle. Errors: `Invalid` for anything else, `NotFound` once it was stopped.
+/// A reading of the repository behind a handle: all that one call asks is answered from one version. Errors:
+/// `Invalid` for anything else, `NotFound` once it was stopped.
 pub fn repository_of(handle: Term<'_>) -> Result<Arc<Repository>> {
     let handle = handle
         .decode::<ResourceArc<RepositoryHandle>>()
@@ -44,7 +45,7 @@ pub fn repository_of(handle: Term<'_>) -> Result<Arc<Repository>> {
             detail: "it is no handle of this library".into(),
         })?;
     handle.0.open()?;
-    Ok(handle.0.clone())
+    Ok(Arc::new(handle.0.reading()))
 }
 
 /// The points of a module in this VM.
