@@ -38,6 +38,8 @@ pub use node_row::kind_word;
 pub use questions::{From, Path, Question, Reply, ask};
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 pub use repository::{Limits, Repository};
+#[cfg(fuzzing)]
+pub use saved::with_head;
 pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};

@@ -281,7 +281,7 @@ fn corrupt(detail: String) -> Error {
 }
 
 /// A payload as a file whose head is right.
-#[cfg(test)]
-pub(super) fn with_head(payload: &[u8]) -> Vec<u8> {
+#[cfg(any(test, fuzzing))]
+pub fn with_head(payload: &[u8]) -> Vec<u8> {
     [&head(payload)[..], payload].concat()
 }
