@@ -111,5 +111,10 @@ defmodule ElixirScope.Native do
   # metrics
   def metrics_of_clauses(_ref, _id), do: missing()
 
+  # versions of a source
+  def source_diff(_old, _new), do: missing()
+  def source_forward(_old, _new, _ids), do: missing()
+  def source_survival(_old, _new), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -49,6 +49,11 @@ impl Unit {
         id
     }
 
+    /// The id of the file itself.
+    pub fn file_id(&self) -> String {
+        file_anchor(&self.file)
+    }
+
     /// The id of a module, as `My.Mod`.
     pub fn module_id(&self, module: u32) -> String {
         self.anchor_text(Anchor::Module(module))

@@ -1,6 +1,7 @@
 //! Units: parsed sources as resources.
 
 mod calls;
+mod diffs;
 mod nifs;
 mod outline;
 
