@@ -155,6 +155,12 @@ defmodule ElixirScope.Static.MetricsTest do
           {"fn y -> y end", {0, 1, 0}},
           {"%A{x | a: {1, [2]}}", {0, 0, 0}},
           {"~w(a b)", {0, 0, 0}},
+          {"sigil_args(x)", {0, 1, 0}},
+          {"'\#{x}'", {0, 0, 0}},
+          {":\"\#{x}\"", {0, 0, 0}},
+          {":erlang.binary_to_atom(<<x>>, :utf8)", {0, 1, 0}},
+          {":\"Elixir.Kernel\".in(x, [])", {0, 1, 0}},
+          {"x[:a]", {0, 1, 0}},
           {"raise A", {0, 1, 0}},
           {"x + 1 > 2 and not x", {0, 0, 1}},
           {"x && 1 || 2", {0, 0, 2}},
@@ -190,6 +196,10 @@ defmodule ElixirScope.Static.MetricsTest do
           {"def f(_), do: %{a: [1, 2], b: {:ok, @c}}", {5, 7, 5, 7}},
           # def f/1 <<>> #{} | x "a" x
           {"def f(x), do: \"a\#{x}\"", {4, 3, 4, 2}},
+          # def f/1 '' #{} | x x
+          {"def f(x), do: '\#{x}'", {4, 2, 4, 1}},
+          # def f/1 :"" <<>> #{} | x "a" x
+          {"def f(x), do: :\"a\#{x}\"", {5, 3, 5, 2}},
           # def f/1 case -> -> | x x 1 :a _ :b
           {"def f(x), do: (case x do 1 -> :a; _ -> :b end)", {5, 6, 4, 5}},
           # def f/1 map/2 & + | x Enum x &1 1

@@ -12,7 +12,7 @@ use crate::ast::{Ast, Kind, NodeIx};
 use crate::atoms::{Atom, intern};
 use crate::source::head::head_call;
 
-use super::roles::{Role, dot_of, is_captured, is_interpolation, role, role_of};
+use super::roles::{Role, dot_of, generated, is_captured, role, role_of};
 
 /// The vector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,7 +87,7 @@ fn is_call(ast: &Ast, ix: NodeIx, closing: Atom) -> bool {
     let Some(dot) = dot_of(ast, ix) else {
         return true;
     };
-    if is_interpolation(ast, ix) || is_captured(ast, ix) {
+    if generated(ast, ix).is_some() || is_captured(ast, ix) {
         return false;
     }
     let mut parts = ast.children(dot);

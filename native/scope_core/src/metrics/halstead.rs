@@ -7,7 +7,9 @@
 use crate::ast::{Ast, Kind, NodeIx};
 use crate::source::words::{Word, word};
 
-use super::roles::{Role, dot_of, is_interpolation, is_piped_into, role, role_of};
+use super::roles::{
+    Generated, Role, dot_of, generated, is_interpolation, is_piped_into, role, role_of,
+};
 
 /// How many, and how many different ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -93,12 +95,19 @@ impl Tokens {
     fn visit(&mut self, ast: &Ast, ix: NodeIx) -> u32 {
         match ast.kind(ix) {
             Kind::Call => self.call(ast, ix),
-            // `Kernel.to_string` was not written: the token is `#{}`.
-            Kind::CallExpr if is_interpolation(ast, ix) => ast.end(NodeIx(ix.0 + 1)),
-            Kind::CallExpr => {
-                self.call_of_expression(ast, ix);
-                ix.0 + 1
-            }
+            Kind::CallExpr => match generated(ast, ix) {
+                // Nobody wrote the call: the token is `#{}`, the quote, or that of a charlist.
+                Some(kind) => {
+                    if kind != Generated::Interpolation || !is_segment(ast, ix) {
+                        self.operator(GENERATED, kind as u64);
+                    }
+                    ast.end(NodeIx(ix.0 + 1))
+                }
+                None => {
+                    self.call_of_expression(ast, ix);
+                    ix.0 + 1
+                }
+            },
             Kind::Var | Kind::VarIn => {
                 if !is_segment_of_interpolation(ast, ix) {
                     self.operand(VARIABLE, ast.atom(ix).map_or(0, |name| u64::from(name.0)));
@@ -166,7 +175,7 @@ impl Tokens {
             // That of a remote call is part of its name.
             Some(Role::Dot) if is_form(ast, ix) => ix.0 + 1,
             Some(Role::Type) if child.is_some_and(|one| is_interpolation(ast, one)) => {
-                self.operator(INTERPOLATION, 0);
+                self.operator(GENERATED, Generated::Interpolation as u64);
                 ix.0 + 1
             }
             Some(Role::Constructor) if name.text() == "{}" => {
@@ -212,7 +221,7 @@ const CALL: u64 = 0;
 const CALL_OF_VALUE: u64 = 1;
 const TUPLE: u64 = 2;
 const LIST: u64 = 3;
-const INTERPOLATION: u64 = 4;
+const GENERATED: u64 = 4;
 
 const VARIABLE: u64 = 0;
 const ATOM: u64 = 1;
@@ -239,8 +248,20 @@ fn is_form(ast: &Ast, ix: NodeIx) -> bool {
         .is_some_and(|parent| ast.kind(parent) == Kind::CallExpr && parent.0 + 1 == ix.0)
 }
 
-/// The `f` of `A.f(x)`.
+/// An interpolation that `::` says the type of, as strings have it; charlists have none.
+fn is_segment(ast: &Ast, ix: NodeIx) -> bool {
+    ast.parent(ix)
+        .is_some_and(|parent| role_of(ast, parent) == Some(Role::Type))
+}
+
+/// The `f` of `A.f(x)`, and the encoding of a quoted atom.
 fn is_name_of_call(ast: &Ast, ix: NodeIx) -> bool {
+    let call = ast
+        .parent(ix)
+        .filter(|&parent| ast.kind(parent) == Kind::CallExpr);
+    if call.is_some_and(|call| generated(ast, call) == Some(Generated::QuotedAtom)) {
+        return true;
+    }
     let dot = ast
         .parent(ix)
         .filter(|&parent| role_of(ast, parent) == Some(Role::Dot) && parent.0 + 1 != ix.0);
@@ -275,6 +296,7 @@ fn is_syntax(ast: &Ast, list: NodeIx) -> bool {
     };
     match ast.kind(parent) {
         Kind::Call if role_of(ast, parent) == Some(Role::Arrow) => parent.0 + 1 == list.0,
+        Kind::CallExpr if generated(ast, parent) == Some(Generated::Charlist) => true,
         Kind::Call | Kind::CallExpr => {
             let first = ast.child(list, 0);
             first

@@ -101,9 +101,21 @@ pub(super) fn role(name: Atom) -> Option<Role> {
     });
     let known = table.get(&name).copied();
     known.or_else(|| {
-        let sigil = name.text().starts_with("sigil_");
-        sigil.then_some(Role::Constructor)
+        let sigil = name.text().strip_prefix("sigil_");
+        sigil.is_some_and(is_sigil).then_some(Role::Constructor)
     })
+}
+
+/// One small letter, or capitals: `sigil_args` is a function of somebody's.
+fn is_sigil(name: &str) -> bool {
+    let mut chars = name.chars();
+    match chars.next() {
+        Some(first) if first.is_ascii_lowercase() => chars.next().is_none(),
+        Some(first) if first.is_ascii_uppercase() => {
+            chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn role_of(ast: &Ast, ix: NodeIx) -> Option<Role> {
@@ -116,12 +128,42 @@ pub(super) fn dot_of(ast: &Ast, ix: NodeIx) -> Option<NodeIx> {
     (role_of(ast, form) == Some(Role::Dot)).then_some(form)
 }
 
-/// `"#{x}"`: the parser writes it as `Kernel.to_string(x) :: binary`, with an atom where people write an alias.
+/// What the parser writes as a remote call, and people do not: the module is an atom where they write an alias.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Generated {
+    /// The `#{x}` of `"#{x}"`: `Kernel.to_string(x)`.
+    Interpolation,
+    /// `'#{x}'`: `List.to_charlist(["..."])`.
+    Charlist,
+    /// `:"#{x}"`: `:erlang.binary_to_atom(<<"...">>, :utf8)`, without parentheses.
+    QuotedAtom,
+}
+
+/// What is generated, if it is.
+pub(super) fn generated(ast: &Ast, ix: NodeIx) -> Option<Generated> {
+    let mut parts = ast.children(dot_of(ast, ix)?);
+    let base = ast.atom_of(parts.next()?, Kind::Atom)?;
+    let name = ast.atom_of(parts.next()?, Kind::Atom)?;
+    let mut arguments = ast.children(ix).skip(1);
+    let (first, second) = (arguments.next()?, arguments.next());
+    match (base.text(), name.text(), second) {
+        ("Elixir.Kernel", "to_string", None) => Some(Generated::Interpolation),
+        ("Elixir.List", "to_charlist", None) if ast.kind(first) == Kind::List => {
+            Some(Generated::Charlist)
+        }
+        ("erlang", "binary_to_atom" | "binary_to_existing_atom", Some(_))
+            if role_of(ast, first) == Some(Role::Constructor)
+                && ast.meta_position(ix, intern("closing")).is_none() =>
+        {
+            Some(Generated::QuotedAtom)
+        }
+        _ => None,
+    }
+}
+
+/// The `#{x}` of a string.
 pub(super) fn is_interpolation(ast: &Ast, ix: NodeIx) -> bool {
-    static KERNEL: OnceLock<Atom> = OnceLock::new();
-    let kernel = *KERNEL.get_or_init(|| intern("Elixir.Kernel"));
-    let base = dot_of(ast, ix).and_then(|dot| ast.child(dot, 0));
-    base.and_then(|base| ast.atom_of(base, Kind::Atom)) == Some(kernel)
+    generated(ast, ix) == Some(Generated::Interpolation)
 }
 
 /// The arguments of a call are piped into: it has one more than it shows.
