@@ -40,6 +40,7 @@ defmodule ElixirScope.ASTRepository do
     Questions
   }
 
+  alias ElixirScope.ASTRepository.{Files, FileUpdate}
   alias ElixirScope.ASTRepository.{Records, Repository, RepositoryStats, RuntimeCorrelator, RuntimeEvent}
   alias ElixirScope.ASTRepository.{RuntimeInsights, Snapshot, Storage}
   alias ElixirScope.Error
@@ -264,6 +265,31 @@ defmodule ElixirScope.ASTRepository do
   """
   @spec import_project(repository(), Path.t(), keyword()) :: {:ok, ImportResult.t()} | {:error, Error.t()}
   defdelegate import_project(repository, project_path, opts \\ []), to: Import
+
+  @doc """
+  Brings one file of an imported project up to date: reads it, parses it, and puts it in the place of what was stored.
+  The cost is in proportion to the file; other files are touched only when they gain or lose a plain name by it.
+
+  `path` is absolute, or relative to an imported directory. A new file belongs to the imported directory around it.
+
+  Options:
+
+    * `text: source` - what to store instead of what is on the disk: an unsaved buffer
+    * `root: directory` - the project the file belongs to, when none around it was imported
+
+  An edit of comments or layout keeps everything that was computed from the code (`:reformatted`). What does not
+  parse is an error, and what is stored stays as it was.
+
+  Errors: `:parse_error` with `details.line`, `:file` when it cannot be read, `:not_found` when no imported directory
+  is around it, `:invalid_argument`, `:limit_exceeded`.
+  """
+  @spec update_file(repository(), Path.t(), text: binary(), root: Path.t()) ::
+          {:ok, FileUpdate.t()} | {:error, Error.t()}
+  defdelegate update_file(repository, path, opts \\ []), to: Files
+
+  @doc "Takes a file and its modules out. Errors: `:not_found` when no such file is stored."
+  @spec remove_file(repository(), Path.t()) :: {:ok, FileUpdate.t()} | {:error, Error.t()}
+  defdelegate remove_file(repository, path), to: Files
 
   # Snapshots and files
 

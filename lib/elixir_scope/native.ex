@@ -116,5 +116,11 @@ defmodule ElixirScope.Native do
   def source_forward(_old, _new, _ids), do: missing()
   def source_survival(_old, _new), do: missing()
 
+  # updates of a live repository
+  def repository_roots(_ref), do: missing()
+  def repository_version(_ref), do: missing()
+  def repository_file_place(_ref, _path), do: missing()
+  def repository_apply(_ref, _operations, _as_of), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -12,6 +12,7 @@ rustler::atoms! {
     invalid_argument,
     limit_exceeded,
     not_found,
+    rejected,
     timeout,
     unknown,
 

@@ -2,6 +2,7 @@
 //!
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
+mod batch;
 mod change;
 mod columns;
 mod complexity;
@@ -25,6 +26,7 @@ mod structs;
 mod view;
 mod write;
 
+pub use batch::{Applied, Operation, Rejected};
 pub use change::{FileChange, Kind as ChangeKind};
 pub use columns::{Cell, Code, Column};
 pub use complexity::{clause_metrics, clauses_of, function_metrics, module_metrics};

@@ -13,6 +13,7 @@ mod projects;
 mod queries;
 mod records;
 mod stored;
+mod updates;
 
 use std::sync::Arc;
 

@@ -66,7 +66,7 @@ fn repository_commit_import<'a>(
     reply(env, commit())
 }
 
-fn parsed(term: Term<'_>) -> Result<Parsed> {
+pub(super) fn parsed(term: Term<'_>) -> Result<Parsed> {
     let pair = args::tuple(term, "unit")?;
     let [unit, lines] = pair[..] else {
         return Err(args::invalid("unit", "it is not {unit, lines}"));

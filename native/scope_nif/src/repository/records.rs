@@ -218,7 +218,7 @@ fn get_function<'a>(
 }
 
 /// `nil`, or `{:ast, quoted}`.
-fn quoted(term: Term<'_>) -> Result<Option<Term<'_>>> {
+pub(super) fn quoted(term: Term<'_>) -> Result<Option<Term<'_>>> {
     args::maybe(term, |term| {
         let pair = args::tuple(term, "ast")?;
         match pair[..] {
@@ -228,12 +228,12 @@ fn quoted(term: Term<'_>) -> Result<Option<Term<'_>>> {
     })
 }
 
-fn unit_of(quoted: Term<'_>, file: Option<&str>) -> Result<Arc<Unit>> {
+pub(super) fn unit_of(quoted: Term<'_>, file: Option<&str>) -> Result<Arc<Unit>> {
     Unit::build(file, None, ast_from_term(quoted)?).map(Arc::new)
 }
 
 /// What the caller says the code came from.
-fn file_of(fields: &[(Atom, Value)]) -> Option<&str> {
+pub(super) fn file_of(fields: &[(Atom, Value)]) -> Option<&str> {
     let name = intern("source_file");
     fields
         .iter()
