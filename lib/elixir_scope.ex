@@ -18,6 +18,7 @@ defmodule ElixirScope do
   ## Options
 
     * `:except` - modules to leave out, said in the same ways
+    * `:coverage` - mark branches too, for test coverage by node; default `false`
     * `:probe` - the module to report to, default `ElixirScope.Probe`
 
   ## Result

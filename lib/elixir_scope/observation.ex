@@ -19,6 +19,7 @@ defmodule ElixirScope.Observation do
     * `:modules` - what to observe, as `ElixirScope.instrument/2` takes it. By default the modules that are
       instrumented already
     * `:only` - observe only those of `:modules` that match this pattern or one of these
+    * `:coverage` - mark branches too, for test coverage by node (false)
     * `:source` - a directory or a list of them, whose sources are read first (none by default)
     * `:repository` - a repository to record into; by default a new one, which the observation keeps
     * `:keep_instrumented` - leaves the modules instrumented that were instrumented for this run (false)
@@ -137,7 +138,7 @@ defmodule ElixirScope.Observation do
 
   defp instrument(opts) do
     with {:ok, selection} <- selection(Keyword.get(opts, :modules), List.wrap(opts[:only])),
-         do: ElixirScope.instrument(selection)
+         do: ElixirScope.instrument(selection, Keyword.take(opts, [:coverage]))
   end
 
   defp selection(nil, only) do

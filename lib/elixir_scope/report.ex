@@ -22,13 +22,14 @@ defmodule ElixirScope.Report do
   project), `:line`; `:calls` (activations), `:errors` (those that ended in an exception, a throw or an
   exit, or with their process), `:total_us` (inclusive; recursion counts once), `:self_us` (not in observed
   callees), `:p50_us`, `:p95_us`, `:p99_us` (inclusive, of one activation; `nil` when nothing ran),
-  `:cyclomatic_complexity`, `:lines_of_code`.
+  `:cyclomatic_complexity`, `:lines_of_code`, `:test_coverage` (0.0 to 1.0, of nodes) and `:crap` (risk of a change,
+  from complexity and coverage; see `ElixirScope.ASTRepository.Coverage`), `nil` where nothing was observed.
   """
 
   @totals ~w(modules functions nodes points events_offered events_stored events_dropped events_correlated
              duration_ms)a
   @fields ~w(module function arity ast_node_id file line calls errors total_us self_us p50_us p95_us p99_us
-             cyclomatic_complexity lines_of_code)a
+             cyclomatic_complexity lines_of_code test_coverage crap)a
 
   defstruct totals: %{}, functions: [], dropped: %{}, notes: []
 
@@ -47,7 +48,9 @@ defmodule ElixirScope.Report do
           p95_us: number() | nil,
           p99_us: number() | nil,
           cyclomatic_complexity: pos_integer() | nil,
-          lines_of_code: non_neg_integer() | nil
+          lines_of_code: non_neg_integer() | nil,
+          test_coverage: float() | nil,
+          crap: float() | nil
         }
 
   @typedoc """

@@ -72,22 +72,38 @@ defmodule ElixirScope.Instrumentation.Branches do
   defp walk_list(other, context), do: walk(other, context)
 
   defp reach(body, anno, context) do
-    {point, context} = Context.point(context, :branch, place(Enum.reverse(body)) || Tries.location(anno))
+    {point, context} = Context.point(context, :branch, last_place(body, Tries.location(anno)))
     {Emit.probe(context, :reach, [Emit.integer(point)]), context}
   end
 
-  # Where the branch is: its value is the author's code, more likely than what comes before.
-  defp place([]), do: nil
-  defp place([expression | before]), do: located(expression) || place(before)
+  # Where the branch is: the last place in it that is not in an inner branch. What has no place of its own (a literal,
+  # code that a macro made) has that of what stands around it, which comes earlier.
+  defp last_place({:clause, _, _, _, _}, last), do: last
 
-  defp located(form) when is_tuple(form) and tuple_size(form) > 1 do
-    anno = elem(form, 1)
+  defp last_place({comprehension, anno, _template, qualifiers}, last) when comprehension in [:lc, :bc],
+    do: last_place(qualifiers, later(anno, last))
 
-    if :erl_anno.is_anno(anno) and not :erl_anno.generated(anno) and :erl_anno.line(anno) > 0,
-      do: Tries.location(anno),
-      else: form |> Tuple.to_list() |> Enum.drop(2) |> located()
+  defp last_place({:op, anno, operator, left, _right}, last) when operator in [:andalso, :orelse],
+    do: last_place(left, later(anno, last))
+
+  defp last_place({kind, anno, _value}, last) when kind in [:atom, :integer, :float, :char, :string, :var],
+    do: later(anno, last)
+
+  defp last_place(form, last) when is_tuple(form) and tuple_size(form) > 1 do
+    last = later(elem(form, 1), last)
+    form |> Tuple.to_list() |> Enum.drop(2) |> last_place(last)
   end
 
-  defp located([head | tail]), do: located(head) || located(tail)
-  defp located(_), do: nil
+  defp last_place([head | tail], last), do: last_place(tail, last_place(head, last))
+  defp last_place(_, last), do: last
+
+  defp later(anno, {line, column} = last) do
+    with true <- :erl_anno.is_anno(anno),
+         {own_line, own_column} = own <- Tries.location(anno),
+         true <- {own_line, own_column || 0} > {line, column || 0} do
+      own
+    else
+      _ -> last
+    end
+  end
 end

@@ -24,7 +24,9 @@ defmodule ElixirScope.Report.Collect do
     [:execution_statistics, :p95_us],
     [:execution_statistics, :p99_us],
     :cyclomatic_complexity,
-    :lines_of_code
+    :lines_of_code,
+    :test_coverage,
+    :crap
   ]
 
   @doc "The fields that `row/1` needs of a query over `:functions`."
@@ -103,7 +105,9 @@ defmodule ElixirScope.Report.Collect do
       p95_us: us(stats.p95_ns),
       p99_us: us(stats.p99_ns),
       cyclomatic_complexity: nil,
-      lines_of_code: nil
+      lines_of_code: nil,
+      test_coverage: nil,
+      crap: nil
     }
   end
 
@@ -129,7 +133,9 @@ defmodule ElixirScope.Report.Collect do
       p95_us: found["execution_statistics.p95_us"],
       p99_us: found["execution_statistics.p99_us"],
       cyclomatic_complexity: found.cyclomatic_complexity,
-      lines_of_code: found.lines_of_code
+      lines_of_code: found.lines_of_code,
+      test_coverage: found.test_coverage,
+      crap: found.crap
     }
   end
 

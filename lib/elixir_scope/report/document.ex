@@ -13,13 +13,14 @@ defmodule ElixirScope.Report.Document do
            "ast_node_id": "Shop.Cart.total/2", "file": "lib/shop/cart.ex", "line": 12,
            "calls": 40, "errors": 0, "total_us": 311.5, "self_us": 120.25,
            "p50_us": 7.1, "p95_us": 11.5, "p99_us": 12.0,
-           "cyclomatic_complexity": 3, "lines_of_code": 9}
+           "cyclomatic_complexity": 3, "lines_of_code": 9,
+           "test_coverage": 0.833, "crap": 3.042}
         ]
       }
 
   Every key is always there, in this order. `ElixirScope.Report` says what each means. `ast_node_id`,
-  `file`, `line`, `p50_us`, `p95_us`, `p99_us`, `cyclomatic_complexity` and `lines_of_code` may be `null`:
-  not known, or nothing ran. Functions are ordered by module, name and arity. A later version adds keys; it
+  `file`, `line`, `p50_us`, `p95_us`, `p99_us`, `cyclomatic_complexity`, `lines_of_code`, `test_coverage` and
+  `crap` may be `null`: not known, or nothing ran. Functions are ordered by module, name and arity. A later version adds keys; it
   renames or removes none without a new `version`.
   """
 

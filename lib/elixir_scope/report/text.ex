@@ -63,11 +63,13 @@ defmodule ElixirScope.Report.Text do
   defp title(:hot), do: "Hot"
   defp title(:slow), do: "Slow"
   defp title(:failing), do: "Failing"
+  defp title(:risky), do: "Ran in part"
   defp title(:never_ran), do: "Complex and never run"
 
   defp explained(:hot), do: ", by time spent in the function itself"
   defp explained(:slow), do: ", by the time that 95 % of its calls stay under"
   defp explained(:failing), do: ", by calls that ended in an exception, throw or exit, or with their process"
+  defp explained(:risky), do: ", by the risk of changing them: complexity² · (1 − coverage)³ + complexity"
   defp explained(:never_ran), do: ", by cyclomatic complexity"
 
   defp more(shown, found) when shown < found, do: " (#{shown} of #{Numbers.count(found)})"
@@ -76,6 +78,12 @@ defmodule ElixirScope.Report.Text do
   defp none(:hot, _report), do: "no observed function ran"
   defp none(:slow, _report), do: "no observed function ran"
   defp none(:failing, _report), do: "no call failed"
+
+  defp none(:risky, %{functions: rows}) do
+    if Enum.any?(rows, &is_number(&1.test_coverage)),
+      do: "of every function that ran, everything ran",
+      else: "not known, nothing that is instrumented has its source here"
+  end
 
   defp none(:never_ran, %{functions: rows}) do
     if Enum.all?(rows, &(&1.calls == 0)),
@@ -121,6 +129,20 @@ defmodule ElixirScope.Report.Text do
          Numbers.count(row.errors),
          Numbers.count(row.calls),
          Numbers.share(row.errors, row.calls),
+         Report.place(row)
+       ]
+     end}
+  end
+
+  defp columns(:risky, _whole) do
+    {[function(), right("coverage"), right("complexity"), right("risk"), right("calls"), place()],
+     fn row ->
+       [
+         Report.name(row),
+         Numbers.share(row.test_coverage, 1),
+         Numbers.count(row.cyclomatic_complexity),
+         Numbers.count(round(row.crap)),
+         Numbers.count(row.calls),
          Report.place(row)
        ]
      end}

@@ -4,7 +4,7 @@ defmodule Mix.ElixirScope.Session do
   # compiled project to a printed report.
 
   alias ElixirScope.Observation
-  alias Mix.ElixirScope.{Console, Project}
+  alias Mix.ElixirScope.{Console, Project, Settings}
 
   @options [
     json: :string,
@@ -28,6 +28,7 @@ defmodule Mix.ElixirScope.Session do
           source: Project.root(),
           modules: modules(name),
           only: Keyword.get(opts, :only_modules, []),
+          coverage: Settings.read().coverage,
           # The VM ends with the task, and processes of the application still run this code.
           keep_instrumented: true,
           progress: &Console.progress/2

@@ -26,7 +26,8 @@ defmodule Mix.Tasks.ElixirScope do
            "ast_node_id": "Shop.Cart.total/2", "file": "lib/shop/cart.ex", "line": 12,
            "calls": 40, "errors": 0, "total_us": 311.5, "self_us": 120.25,
            "p50_us": 7.1, "p95_us": 11.5, "p99_us": 12.0,
-           "cyclomatic_complexity": 3, "lines_of_code": 9}
+           "cyclomatic_complexity": 3, "lines_of_code": 9,
+           "test_coverage": 0.833, "crap": 3.042}
         ]
       }
 

@@ -34,6 +34,8 @@ defmodule ElixirScope.ReportTest do
         p95_us: nil,
         p99_us: nil,
         cyclomatic_complexity: 1,
+        test_coverage: nil,
+        crap: nil,
         lines_of_code: 3
       },
       Map.new(fields)
@@ -50,7 +52,8 @@ defmodule ElixirScope.ReportTest do
         functions: [
           row("busy", ran(900, 9000.0, 12.5)),
           row("slow", ran(2, 500.0, 250_000.0)),
-          row("fails", ran(10, 500.0, 3.0) ++ [errors: 4]),
+          row("fails", ran(10, 500.0, 3.0) ++ [errors: 4, test_coverage: 0.5, crap: 9.0]),
+          row("whole", ran(10, 0, 3.0) ++ [test_coverage: 1.0, crap: 20.0]),
           row("twisted", cyclomatic_complexity: 12, lines_of_code: 40),
           row("simple", [])
         ]
@@ -64,19 +67,21 @@ defmodule ElixirScope.ReportTest do
   test "each question finds its functions, the most interesting first" do
     rows = report().functions
     assert rows |> Ranking.top(:hot, 10) |> names() == ["busy", "fails", "slow"]
-    assert rows |> Ranking.top(:slow, 10) |> names() == ["slow", "busy", "fails"]
+    assert rows |> Ranking.top(:slow, 10) |> names() == ["slow", "busy", "fails", "whole"]
+    assert rows |> Ranking.top(:risky, 10) |> names() == ["fails"]
     assert rows |> Ranking.top(:failing, 10) |> names() == ["fails"]
     assert rows |> Ranking.top(:never_ran, 10) |> names() == ["twisted"]
     assert {[%{function: "busy"}], 3} = Ranking.top(rows, :hot, 1)
   end
 
-  test "the text answers the four questions within the width" do
+  test "the text answers the five questions within the width" do
     for width <- [80, 100, 200] do
       text = Text.render(report(), width: width)
       assert text =~ "Hot, by time spent in the function itself"
       assert text =~ ~r/Cart\.busy\/1 +900 +9\.00 ms +90 %/
       assert text =~ ~r/Cart\.slow\/1 +2 +250 ms/
       assert text =~ ~r/Cart\.fails\/1 +4 +10 +40 %/
+      assert text =~ ~r/Cart\.fails\/1 +50 % +1 +9 +10/
       assert text =~ ~r/Cart\.twisted\/1 +12 +40/
       refute text =~ "Cart.simple/1"
       refute text =~ "\e["
@@ -138,15 +143,15 @@ defmodule ElixirScope.ReportTest do
                ~w(duration_ms events_correlated events_dropped events_offered events_stored functions modules nodes points)
 
       assert document["totals"]["duration_ms"] == 1500.123
-      assert length(document["functions"]) == 5
+      assert length(document["functions"]) == 6
 
       for function <- document["functions"] do
         assert function |> Map.keys() |> Enum.sort() ==
-                 ~w(arity ast_node_id calls cyclomatic_complexity errors file function line lines_of_code module p50_us
-                    p95_us p99_us self_us total_us)
+                 ~w(arity ast_node_id calls crap cyclomatic_complexity errors file function line lines_of_code module
+                    p50_us p95_us p99_us self_us test_coverage total_us)
       end
 
-      assert Enum.map(document["functions"], & &1["function"]) == ~w(busy fails simple slow twisted)
+      assert Enum.map(document["functions"], & &1["function"]) == ~w(busy fails simple slow twisted whole)
     end
   end
 
