@@ -122,5 +122,9 @@ defmodule ElixirScope.Native do
   def repository_file_place(_ref, _path), do: missing()
   def repository_apply(_ref, _operations, _as_of), do: missing()
 
+  # meaning: what modules declare and are
+  def source_metadata(_source), do: missing()
+  def repository_metadata(_ref, _name), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

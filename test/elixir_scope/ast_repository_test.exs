@@ -216,7 +216,9 @@ defmodule ElixirScope.ASTRepositoryTest do
       assert found.ast_node_id == "Fixture.Cart.handle_call/3"
       assert found.source_location == {"lib/cart.ex", 6, 3}
       assert found.visibility == :public
-      assert found.signature == %{name: :handle_call, arity: 3, kind: :def, defaults: 0, clauses: 2}
+      assert %{name: :handle_call, arity: 3, kind: :def, defaults: 0, clauses: 2} = found.signature
+      assert found.signature.text =~ ~r/^handle_call\(\w+, \w+, \w+\)$/
+      assert %{status: :hidden, text: nil} = found.documentation
       assert found.cyclomatic_complexity == 4
       assert found.call_frequency == 0
       assert found.execution_statistics == nil

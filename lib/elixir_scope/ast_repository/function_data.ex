@@ -9,8 +9,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
   Computed when left `nil`:
 
     * from the source - `:ast_node_id`, `:ast` (one clause as it is, several in a `:__block__`), `:source_location`
-      (`{file, line, column}`), `:visibility`, `:signature` (a map with `:name`, `:arity`, `:kind`, `:defaults`,
-      `:clauses`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
+      (`{file, line, column}`), `:visibility`, `:signature` (an `ElixirScope.ASTRepository.FunctionSignature`),
+      `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
       (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
       (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`,
@@ -20,10 +20,10 @@ defmodule ElixirScope.ASTRepository.FunctionData do
   `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
   `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
   `:local_variables`, `:variable_mutations`, `:scope_analysis`, `:message_sends`, `:message_receives`,
-  `:test_cases`, `:documentation`, `:code_smells`, `:execution_history`.
+  `:test_cases`, `:code_smells`, `:execution_history`.
   """
 
-  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics}
+  alias ElixirScope.ASTRepository.{ComplexityMetrics, Documentation, ExecutionStatistics, FunctionSignature}
   alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile}
 
   defstruct [
@@ -81,7 +81,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           ast: Macro.t() | nil,
           source_location: {String.t(), pos_integer(), pos_integer() | nil} | nil,
           visibility: :public | :private | nil,
-          signature: map() | nil,
+          signature: FunctionSignature.t() | map() | nil,
           complexity_metrics: ComplexityMetrics.t() | map() | nil,
           cyclomatic_complexity: non_neg_integer() | nil,
           cognitive_complexity: non_neg_integer() | nil,
@@ -107,7 +107,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           message_receives: list() | nil,
           test_coverage: float() | nil,
           test_cases: list() | nil,
-          documentation: term(),
+          documentation: Documentation.t() | term(),
           code_smells: list() | nil,
           creation_timestamp: DateTime.t() | nil,
           last_modified: DateTime.t() | nil,

@@ -8,7 +8,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   Computed when left `nil`:
 
     * from the source - `:compilation_hash` (hex digest), `:module_type`, `:complexity_metrics`, `:maintainability_index`,
-      `:exports` (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import
+      `:exports` (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import,
+      `:documentation_score` (0.0 to 1.0: documented public functions, types and the module itself, over all of them)
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
       `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
@@ -21,7 +22,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
 
   `nil` until a later step fills them (stored values are kept): `:dependencies`, `:patterns`, `:error_patterns`,
   `:message_flows`, `:domain_concepts`, `:business_rules`, `:architectural_role`, `:first_instrumented`,
-  `:version_history`, `:documentation_score`.
+  `:version_history`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, FunctionData}

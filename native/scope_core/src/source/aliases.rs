@@ -14,13 +14,13 @@ use super::words::{Word, atom, word};
 
 /// A module's name: the text of its atom, or what stands for it when it is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Name {
-    pub(super) atom: Atom,
-    pub(super) dynamic: bool,
+pub(crate) struct Name {
+    pub(crate) atom: Atom,
+    pub(crate) dynamic: bool,
 }
 
 impl Name {
-    pub(super) fn known(text: &str) -> Name {
+    pub(crate) fn known(text: &str) -> Name {
         Name {
             atom: intern(text),
             dynamic: false,
@@ -30,7 +30,7 @@ impl Name {
     /// `Module.concat(self, suffix)`.
     ///
     /// What is too long to be an atom of the BEAM cannot be compiled: a hash stands for it.
-    pub(super) fn concat(self, suffix: &str) -> Name {
+    pub(crate) fn concat(self, suffix: &str) -> Name {
         let base = self.atom.text();
         if base.len() + suffix.len() > ATOM_BYTES_MAX {
             let hash = xxh3_64(format!("{base}.{suffix}").as_bytes()) as u32;
@@ -54,25 +54,25 @@ impl Name {
 
 /// The aliases in force while a source is walked in preorder.
 #[derive(Default)]
-pub(super) struct Aliases {
+pub(crate) struct Aliases {
     /// First segment, what it stands for, and the entry at which that ends.
     stack: Vec<(Atom, Name, u32)>,
 }
 
 impl Aliases {
     /// Forgets what ended before this entry.
-    pub(super) fn leave(&mut self, at: u32) {
+    pub(crate) fn leave(&mut self, at: u32) {
         while self.stack.last().is_some_and(|&(_, _, end)| end <= at) {
             self.stack.pop();
         }
     }
 
-    pub(super) fn add(&mut self, short: Atom, name: Name, end: u32) {
+    pub(crate) fn add(&mut self, short: Atom, name: Name, end: u32) {
         self.stack.push((short, name, end));
     }
 
     /// The module that an expression names. Anything but an alias, an atom or `__MODULE__` is computed.
-    pub(super) fn resolve(&self, ast: &Ast, ix: NodeIx, current: Option<Name>) -> Name {
+    pub(crate) fn resolve(&self, ast: &Ast, ix: NodeIx, current: Option<Name>) -> Name {
         match ast.kind(ix) {
             Kind::Atom => ast.atom(ix).map(|atom| Name {
                 atom,
@@ -120,7 +120,7 @@ impl Aliases {
     }
 
     /// Takes in `alias A.B`, `alias A.{B, C}`, `alias A.B, as: C`, `require A.B, as: C`.
-    pub(super) fn directive(&mut self, ast: &Ast, ix: NodeIx, current: Option<Name>) {
+    pub(crate) fn directive(&mut self, ast: &Ast, ix: NodeIx, current: Option<Name>) {
         let mut args = ast.children(ix);
         let (Some(target), options) = (args.next(), args.next()) else {
             return;
@@ -177,7 +177,7 @@ fn last_segment(ast: &Ast, ix: NodeIx) -> Option<Atom> {
 }
 
 /// The value under a key of a literal keyword list.
-pub(super) fn keyword(ast: &Ast, list: NodeIx, key: Word) -> Option<NodeIx> {
+pub(crate) fn keyword(ast: &Ast, list: NodeIx, key: Word) -> Option<NodeIx> {
     if ast.kind(list) != Kind::List {
         return None;
     }
@@ -188,12 +188,12 @@ pub(super) fn keyword(ast: &Ast, list: NodeIx, key: Word) -> Option<NodeIx> {
 }
 
 /// The entry is a call, a variable, a pair or an atom of this name.
-pub(super) fn is(ast: &Ast, ix: NodeIx, expected: Word) -> bool {
+pub(crate) fn is(ast: &Ast, ix: NodeIx, expected: Word) -> bool {
     ast.atom(ix) == Some(atom(expected))
 }
 
 /// What stands for a name that is computed: `unquote(name)` for a variable, else a hash.
-pub(super) fn computed(ast: &Ast, ix: NodeIx) -> Name {
+pub(crate) fn computed(ast: &Ast, ix: NodeIx) -> Name {
     let inner = match ast.atom_of(ix, Kind::Call).and_then(word) {
         Some(Word::Unquote) => ast.child(ix, 0).unwrap_or(ix),
         _ => ix,
@@ -209,7 +209,7 @@ pub(super) fn computed(ast: &Ast, ix: NodeIx) -> Name {
 }
 
 /// Where the block that holds an entry ends: aliases last that long.
-pub(super) fn end_of_scope(ast: &Ast, ix: NodeIx) -> u32 {
+pub(crate) fn end_of_scope(ast: &Ast, ix: NodeIx) -> u32 {
     let mut at = ix;
     while let Some(parent) = ast.parent(at) {
         let ends = match ast.kind(parent) {

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::declare::Declared;
 use crate::metrics::Sizes;
 
 use super::calls::Calls;
@@ -14,6 +15,7 @@ use super::calls::Calls;
 pub struct Derived {
     pub(super) calls: OnceLock<Arc<Calls>>,
     pub(crate) sizes: OnceLock<Arc<Sizes>>,
+    pub(crate) declared: OnceLock<Arc<Declared>>,
 }
 
 impl Derived {
@@ -21,5 +23,9 @@ impl Derived {
     pub fn memory_bytes(&self) -> usize {
         self.calls.get().map_or(0, |calls| calls.memory_bytes())
             + self.sizes.get().map_or(0, |sizes| sizes.memory_bytes())
+            + self
+                .declared
+                .get()
+                .map_or(0, |declared| declared.memory_bytes())
     }
 }

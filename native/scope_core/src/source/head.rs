@@ -9,20 +9,20 @@ use super::aliases::{computed, is, keyword};
 use super::define::FunctionKind;
 use super::words::{Word, word};
 
-pub(super) struct Head {
-    pub(super) name: Atom,
-    pub(super) dynamic: bool,
-    pub(super) arity: u32,
-    pub(super) defaults: u32,
+pub(crate) struct Head {
+    pub(crate) name: Atom,
+    pub(crate) dynamic: bool,
+    pub(crate) arity: u32,
+    pub(crate) defaults: u32,
     /// 24 bits of the hash of kind, name, arguments and guards. `f` and `f()` are one head.
-    pub(super) hash: u32,
-    pub(super) bodiless: bool,
+    pub(crate) hash: u32,
+    pub(crate) bodiless: bool,
     /// What stands for the clause: the definition, or one head of a delegated list.
-    pub(super) node: NodeIx,
+    pub(crate) node: NodeIx,
 }
 
 /// The heads of a definition: one, but for `defdelegate [a(x), b(y)], to: M`.
-pub(super) fn heads(ast: &Ast, definition: NodeIx, kind: FunctionKind) -> Vec<Head> {
+pub(crate) fn heads(ast: &Ast, definition: NodeIx, kind: FunctionKind) -> Vec<Head> {
     let mut args = ast.children(definition);
     let Some(first) = args.next() else {
         return Vec::new();

@@ -4,7 +4,7 @@
 //! defined (modules, functions, clauses) is found by one pass over the arena; ids are rendered when
 //! asked for and never stored.
 
-mod aliases;
+pub(crate) mod aliases;
 pub mod calls;
 mod define;
 mod derived;

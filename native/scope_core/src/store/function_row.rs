@@ -13,6 +13,7 @@ use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
 use crate::store::complexity::{function_metrics, maintainability};
 use crate::store::coverage::{crap, function_coverage};
 use crate::store::locate::{function_id, function_number, runtime_key};
+use crate::store::meaning;
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::structs::{
     average_ms, date_time, error_rate, execution_statistics, key_value, last_executed,
@@ -33,6 +34,7 @@ fields! {
         Location = "source_location",
         Visibility = "visibility",
         Signature = "signature",
+        Documentation = "documentation",
         Metrics = "complexity_metrics",
         Cyclomatic = "cyclomatic_complexity" | "complexity_metrics.cyclomatic_complexity",
         Credo = "complexity_metrics.credo_cyclomatic",
@@ -257,6 +259,15 @@ impl<'a> FunctionRow<'a> {
         self.stored.as_ref()?.fields.get(name)
     }
 
+    /// What its module declares of it.
+    fn declared(&self, read: impl Fn(&View<'_>, &Unit, u32) -> Value) -> Value {
+        let Some((record, function)) = &self.definition else {
+            return Value::nil();
+        };
+        let unit = record.definition().map(|(unit, _, _)| unit);
+        unit.map_or(Value::nil(), |unit| read(self.view, unit, *function))
+    }
+
     fn stored_runtime(&self) -> bool {
         self.stored.is_some()
             && RUNTIME_FIELDS
@@ -309,15 +320,8 @@ impl<'a> FunctionRow<'a> {
                     "private"
                 })
             }),
-            FunctionField::Signature => of(&|_, function| {
-                Value::record(vec![
-                    (intern("name"), Value::Atom(function.name)),
-                    (intern("arity"), number(function.arity)),
-                    (intern("kind"), word(function.kind.text())),
-                    (intern("defaults"), number(function.defaults)),
-                    (intern("clauses"), number(function.clauses.len() as u32)),
-                ])
-            }),
+            FunctionField::Signature => self.declared(meaning::signature),
+            FunctionField::Documentation => self.declared(meaning::documentation),
             FunctionField::Metrics => {
                 self.sized(&|unit, function| function_metrics(unit, function, self.crap()))
             }

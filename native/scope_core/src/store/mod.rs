@@ -12,6 +12,7 @@ mod files;
 mod function_row;
 mod import;
 mod locate;
+mod meaning;
 mod module_row;
 mod node_row;
 mod questions;

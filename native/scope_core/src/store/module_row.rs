@@ -13,6 +13,7 @@ use crate::store::complexity::{maintainability, module_metrics};
 use crate::store::correlations::CorrelationId;
 use crate::store::coverage::{Coverage, function_coverage};
 use crate::store::locate::runtime_key;
+use crate::store::meaning;
 use crate::store::record::ModuleRecord;
 use crate::store::structs::{date_time, execution_statistics, key_value, runtime_insights, word};
 use crate::store::view::View;
@@ -37,6 +38,7 @@ fields! {
         Maintainability = "maintainability_index" | "complexity_metrics.maintainability_index",
         Lines = "lines_of_code" | "complexity_metrics.lines_of_code",
         Exports = "exports",
+        DocumentationScore = "documentation_score",
         Callbacks = "callbacks",
         Insights = "runtime_insights",
         Frequency = "execution_frequency",
@@ -223,6 +225,9 @@ impl<'a> ModuleRow<'a> {
             ModuleField::Nesting => of(&|_, module| number(module.metrics.nesting_depth)),
             ModuleField::Lines => of(&|_, module| number(module.metrics.lines_of_code)),
             ModuleField::Exports => of(&exports),
+            ModuleField::DocumentationScore => {
+                meaning::of_record(self.view, &self.record, meaning::documentation_score)
+            }
             ModuleField::Callbacks => of(&callbacks),
             ModuleField::Insights => self.insights(),
             ModuleField::Frequency => self.by_function(|stats| Value::count(stats.calls)),

@@ -2,7 +2,7 @@
 //!
 //! No argument can make these fail other than with an error: everything comes as a `Term` and is looked at.
 
-mod args;
+pub(crate) mod args;
 mod cells;
 mod correlate;
 mod coverage;

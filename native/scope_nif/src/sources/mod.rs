@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use scope_core::source::Unit;
 
+pub(crate) use nifs::unit;
+
 /// A unit that Elixir holds on to.
 pub struct SourceUnit {
     pub unit: Arc<Unit>,

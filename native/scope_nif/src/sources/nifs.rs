@@ -125,7 +125,7 @@ fn source_stats<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
     reply(env, stats)
 }
 
-pub(super) fn unit(term: Term<'_>) -> Result<Arc<Unit>> {
+pub(crate) fn unit(term: Term<'_>) -> Result<Arc<Unit>> {
     let source = term
         .decode::<ResourceArc<SourceUnit>>()
         .map_err(|_| Error::Invalid {

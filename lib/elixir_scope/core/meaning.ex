@@ -1,0 +1,10 @@
+defmodule ElixirScope.Core.Meaning do
+  @moduledoc false
+  # What modules declare and mean, one function a NIF, with results as `ElixirScope.Core` gives them.
+  # `source` is a parsed source, `ref` the native handle of a repository.
+
+  alias ElixirScope.{Core, Native}
+
+  def source_metadata(source), do: Core.call(fn -> Native.source_metadata(source) end)
+  def metadata(ref, name), do: Core.call(fn -> Native.repository_metadata(ref, name) end)
+end

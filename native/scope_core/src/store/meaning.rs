@@ -1,0 +1,45 @@
+//! Fields of modules and functions that say what they declare and what they are.
+
+use std::sync::Arc;
+
+use crate::atoms::Atom;
+use crate::declare::{self, Modules};
+use crate::source::Unit;
+use crate::store::record::ModuleRecord;
+use crate::store::repository::Repository;
+use crate::store::view::View;
+use crate::value::Value;
+
+impl Modules for Repository {
+    fn find(&self, name: Atom) -> Option<(Arc<Unit>, u32)> {
+        self.definition(name)
+    }
+}
+
+/// A field of a module that is stored with its code.
+pub(super) fn of_record(
+    view: &View<'_>,
+    record: &ModuleRecord,
+    read: impl Fn(&View<'_>, &Unit, u32) -> Value,
+) -> Value {
+    match record.definition() {
+        Some((unit, module, _)) => read(view, unit, module),
+        None => Value::nil(),
+    }
+}
+
+pub(super) fn signature(_view: &View<'_>, unit: &Unit, function: u32) -> Value {
+    declare::signature_value(unit, function)
+}
+
+pub(super) fn documentation(view: &View<'_>, unit: &Unit, function: u32) -> Value {
+    let module = unit.functions()[function as usize].module;
+    let brought = declare::brought(unit, module, view.repository);
+    declare::documentation_value(unit, function, &brought)
+}
+
+pub(super) fn documentation_score(view: &View<'_>, unit: &Unit, module: u32) -> Value {
+    let brought = declare::brought(unit, module, view.repository);
+    let score = declare::documentation_score(unit, module, &brought);
+    score.map_or(Value::nil(), Value::Float)
+}
