@@ -122,6 +122,10 @@ defmodule ElixirScope.Native do
   def repository_file_place(_ref, _path), do: missing()
   def repository_apply(_ref, _operations, _as_of), do: missing()
 
+  # flow: variables, control flow, data flow
+  def flow_occurrences(_source), do: missing()
+  def flow_scopes(_holder, _id), do: missing()
+
   # meaning: what modules declare and are
   def source_metadata(_source), do: missing()
   def repository_metadata(_ref, _name), do: missing()

@@ -11,6 +11,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     * from the source - `:ast_node_id`, `:ast` (one clause as it is, several in a `:__block__`), `:source_location`
       (`{file, line, column}`), `:visibility`, `:signature` (an `ElixirScope.ASTRepository.FunctionSignature`),
       `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
+    * from the variables of the source - `:local_variables` (`ElixirScope.ASTRepository.VariableInfo`), `:variable_mutations`
+      (`ElixirScope.ASTRepository.VariableMutation`), `:scope_analysis` (an `ElixirScope.ASTRepository.ScopeAnalysis` for each clause)
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
       (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
       (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`,
@@ -19,12 +21,13 @@ defmodule ElixirScope.ASTRepository.FunctionData do
 
   `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
   `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
-  `:local_variables`, `:variable_mutations`, `:scope_analysis`, `:message_sends`, `:message_receives`,
+  `:message_sends`, `:message_receives`,
   `:test_cases`, `:code_smells`, `:execution_history`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, Documentation, ExecutionStatistics, FunctionSignature}
-  alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile}
+  alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
+  alias ElixirScope.ASTRepository.{VariableInfo, VariableMutation}
 
   defstruct [
     :module_name,
@@ -98,9 +101,9 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           memory_usage: term(),
           error_rate: float() | nil,
           performance_profile: PerformanceProfile.t() | map() | nil,
-          local_variables: list() | nil,
-          variable_mutations: list() | nil,
-          scope_analysis: term(),
+          local_variables: [VariableInfo.t()] | nil,
+          variable_mutations: [VariableMutation.t()] | nil,
+          scope_analysis: [ScopeAnalysis.t()] | nil,
           calls_made: list() | nil,
           called_by: list() | nil,
           message_sends: list() | nil,

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod declare;
 pub mod diff;
 pub mod error;
+pub mod flow;
 pub mod ingest;
 pub mod limits;
 pub mod metrics;

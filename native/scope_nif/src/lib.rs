@@ -4,6 +4,7 @@ mod atoms;
 mod capture;
 mod capture_control;
 mod error;
+mod flow;
 mod meaning;
 mod probe;
 mod repository;

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::declare::Declared;
+use crate::flow::Variables;
 use crate::metrics::Sizes;
 
 use super::calls::Calls;
@@ -16,6 +17,7 @@ pub struct Derived {
     pub(super) calls: OnceLock<Arc<Calls>>,
     pub(crate) sizes: OnceLock<Arc<Sizes>>,
     pub(crate) declared: OnceLock<Arc<Declared>>,
+    pub(crate) variables: OnceLock<Arc<Variables>>,
 }
 
 impl Derived {
@@ -27,5 +29,6 @@ impl Derived {
                 .declared
                 .get()
                 .map_or(0, |declared| declared.memory_bytes())
+            + self.variables.get().map_or(0, |one| one.memory_bytes())
     }
 }

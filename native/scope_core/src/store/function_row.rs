@@ -60,6 +60,9 @@ fields! {
         Created = "creation_timestamp",
         Modified = "last_modified",
         Insights = "runtime_insights",
+        Variables = "local_variables",
+        Mutations = "variable_mutations",
+        Scopes = "scope_analysis",
         ModuleType = "module_type",
         Kind = "kind",
         File = "file" | "source_file",
@@ -368,6 +371,9 @@ impl<'a> FunctionRow<'a> {
                 Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
                 None => Value::nil(),
             },
+            FunctionField::Variables => self.sized(&crate::flow::local_variables),
+            FunctionField::Mutations => self.sized(&crate::flow::variable_mutations),
+            FunctionField::Scopes => self.sized(&crate::flow::scope_analysis),
             FunctionField::ModuleType => match &self.definition {
                 Some((record, _)) => {
                     let stored = record.fields.get(intern("module_type"));

@@ -15,6 +15,8 @@ mod records;
 mod stored;
 mod updates;
 
+pub(crate) use args::text;
+
 use std::sync::Arc;
 
 use rustler::{Resource, ResourceArc, Term};

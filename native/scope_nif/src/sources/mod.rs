@@ -5,6 +5,8 @@ mod diffs;
 mod nifs;
 mod outline;
 
+pub(crate) use nifs::unit;
+
 use std::sync::Arc;
 
 use scope_core::source::Unit;

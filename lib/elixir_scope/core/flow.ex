@@ -1,0 +1,17 @@
+defmodule ElixirScope.Core.Flow do
+  @moduledoc false
+  # Variables, control flow and data flow on the native side, of parsed sources and of what a repository holds.
+
+  alias ElixirScope.{Core, Native}
+  alias ElixirScope.Core.Source
+
+  @doc """
+  Every place where a variable stands, by region (a clause of a function, the body of a module, the file):
+  `[{kind, line, [{line, column, name, binding, role}]}]`. Places with one `binding` stand for one value.
+  """
+  @spec occurrences(Source.t()) :: {:ok, [tuple()]} | {:error, ElixirScope.Error.t()}
+  def occurrences(source), do: Core.call(fn -> Native.flow_occurrences(source) end)
+
+  @doc "The `ScopeAnalysis` of everything in a node of a parsed source or a repository; `nil` is the whole source."
+  def scopes(holder, id), do: Core.call(fn -> Native.flow_scopes(holder, id) end)
+end

@@ -1,0 +1,24 @@
+//! Scope, control flow and data flow, from the source of one file.
+//!
+//! [`Variables`] are all bindings and uses of a file, as the compiler numbers them; the rest is made of them.
+
+mod form;
+mod report;
+mod variables;
+mod walk;
+
+use std::sync::Arc;
+
+use crate::source::Unit;
+
+pub(crate) use report::{local_variables, scope_analysis, variable_mutations};
+pub use report::{occurrences, scope_analyses};
+pub use variables::{BindKind, Binding, Occurrence, Region, Role, Scope, ScopeKind, Variables};
+
+impl Unit {
+    /// Every variable of the file: computed when first asked for, and kept.
+    pub fn variables(&self) -> &Arc<Variables> {
+        let cell = &self.derived().variables;
+        cell.get_or_init(|| Arc::new(walk::walk(self)))
+    }
+}

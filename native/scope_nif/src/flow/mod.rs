@@ -1,0 +1,46 @@
+//! `flow_*`: variables, control flow and data flow, of a parsed source or of what a repository holds.
+
+use rustler::{Env, Term};
+use scope_core::error::Result;
+use scope_core::flow;
+use scope_core::source::NodeId;
+use scope_core::store::Located;
+use scope_core::value::Value;
+
+use crate::error::reply;
+use crate::repository::{repository_of, text};
+use crate::sources::unit;
+use crate::terms::value_to_term;
+
+/// Every place where a variable stands, by region.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_occurrences<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
+    let found = unit(source).and_then(|unit| value_to_term(env, &flow::occurrences(&unit)));
+    reply(env, found)
+}
+
+/// `ScopeAnalysis` of everything in a node: of a parsed source, or of a repository. `nil` is the whole source.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_scopes<'a>(env: Env<'a>, holder: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let found = located(holder, id).and_then(|located| {
+        let scopes: Value = flow::scope_analyses(&located.unit, &located.nodes());
+        value_to_term(env, &scopes)
+    });
+    reply(env, found)
+}
+
+/// A node of a parsed source, or of a repository.
+fn located<'a>(holder: Term<'a>, id: Term<'a>) -> Result<Located> {
+    let Ok(unit) = unit(holder) else {
+        return repository_of(holder)?.locate(text(id, "ast_node_id")?);
+    };
+    let found = match id.is_atom() && rustler::types::atom::nil() == id {
+        true => scope_core::source::Found::File,
+        false => {
+            let id = NodeId::parse(text(id, "ast_node_id")?)?;
+            let missing = scope_core::error::Error::NotFound { what: "node" };
+            unit.resolve(&id).ok_or(missing)?
+        }
+    };
+    Ok(Located { unit, found })
+}
