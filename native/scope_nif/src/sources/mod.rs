@@ -5,8 +5,6 @@ mod diffs;
 mod nifs;
 mod outline;
 
-pub(crate) use nifs::unit;
-
 use std::sync::Arc;
 
 use scope_core::source::Unit;
