@@ -43,6 +43,7 @@ defmodule ElixirScope.ASTRepository do
   alias ElixirScope.ASTRepository.{Files, FileUpdate}
   alias ElixirScope.ASTRepository.{Records, Repository, RepositoryStats, RuntimeCorrelator, RuntimeEvent}
   alias ElixirScope.ASTRepository.{RuntimeInsights, Snapshot, Storage}
+  alias ElixirScope.ASTRepository.{Pattern, PatternMatches, Search}
   alias ElixirScope.Error
 
   @typedoc "What every function takes: a handle, a pid, or a registered name."
@@ -172,14 +173,39 @@ defmodule ElixirScope.ASTRepository do
           {:ok, [ClauseMetrics.t()]} | {:error, Error.t()}
   defdelegate clause_metrics(repository, what), to: Nodes
 
-  @doc "Ids of the nodes that a pattern matches: in a later version."
-  @spec find_ast_nodes_by_pattern(repository(), term()) :: {:error, Error.t()}
-  def find_ast_nodes_by_pattern(_repository, _pattern) do
-    Fault.not_implemented(
-      "find_ast_nodes_by_pattern/2",
-      "query/2 over :ast_nodes finds nodes by kind and name"
-    )
-  end
+  @doc """
+  Ids of the nodes that a pattern matches, by file, then in the order of the source.
+
+  A pattern is code as text or quoted, or a `ElixirScope.ASTRepository.Pattern`, which describes the language:
+
+      {:ok, ids} = find_ast_nodes_by_pattern(repo, "Enum.map(_, fun) when is_function(fun)")
+      {:ok, ids} = find_ast_nodes_by_pattern(repo, quote(do: Repo.delete(x)))
+
+  Errors: `:invalid_argument` for what is no pattern; `:timeout` past the repository's `query_timeout_ms`;
+  `:limit_exceeded` for more than 1,048,576 matches.
+  """
+  @spec find_ast_nodes_by_pattern(repository(), Pattern.t() | String.t() | Macro.t()) ::
+          {:ok, [ast_node_id()]} | {:error, Error.t()}
+  defdelegate find_ast_nodes_by_pattern(repository, pattern), to: Search, as: :ids
+
+  @doc """
+  The same with captures and places: a `ElixirScope.ASTRepository.PatternMatches`.
+
+      {:ok, found} = find_ast_nodes_by_pattern(repo, "Enum.map(list, fun)", limit: 10)
+      [%PatternMatch{ast_node_id: id, file: file, line: line, captures: %{"fun" => %{code: code}}} | _] = found.matches
+
+  Options:
+
+    * `limit: n` - 1,000 by default, or `:infinity`; `offset: n`
+    * `timeout: ms` - the repository's `query_timeout_ms` by default
+    * those of `ElixirScope.ASTRepository.Pattern.new/2`: `resolve:`, `pipes:`, `captures:`, `apply:`, `inside:`,
+      `not_inside:` and so on
+
+  Errors: as `find_ast_nodes_by_pattern/2`; `:unknown` for an option.
+  """
+  @spec find_ast_nodes_by_pattern(repository(), Pattern.t() | String.t() | Macro.t(), keyword()) ::
+          {:ok, PatternMatches.t()} | {:error, Error.t()}
+  defdelegate find_ast_nodes_by_pattern(repository, pattern, opts), to: Search, as: :matches
 
   # Correlation
 

@@ -130,5 +130,9 @@ defmodule ElixirScope.Native do
   def source_metadata(_source), do: missing()
   def repository_metadata(_ref, _name), do: missing()
 
+  # search: `wanted` is {limit, offset, timeout_ms}
+  def search_ids(_ref, _pattern, _wanted), do: missing()
+  def search_matches(_ref, _pattern, _wanted), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

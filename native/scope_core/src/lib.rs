@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod limits;
 pub mod metrics;
 pub mod query;
+pub mod search;
 pub mod source;
 pub mod store;
 pub mod sync;

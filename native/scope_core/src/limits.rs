@@ -52,3 +52,19 @@ pub const ATOM_BYTES_MAX: usize = 255 * 4;
 pub const SAVED_DEPTH_MAX: usize = 3 * VALUE_DEPTH_MAX + 32;
 /// Stack of the thread that reads a saved repository.
 pub const LOAD_STACK_BYTES: usize = 16 * 1024 * 1024;
+
+// search
+/// Nodes of one search pattern, those in its guard included.
+pub const PATTERN_NODES_MAX: usize = 4096;
+/// Captures of one search pattern.
+pub const PATTERN_CAPTURES_MAX: usize = 256;
+/// Negated parts of one tree of a pattern: each may nest in the one before, and takes a frame of the stack.
+pub const PATTERN_NEGATIONS_MAX: usize = 16;
+/// Steps of a pattern's guard.
+pub const PATTERN_GUARD_STEPS_MAX: usize = 1024;
+/// Bytes of one regular expression in a guard, and of its compiled form.
+pub const PATTERN_REGEX_BYTES_MAX: usize = 64 * 1024;
+/// Open goals and items of one match: what `...` over a huge list may take.
+pub const MATCH_CELLS_MAX: usize = 4 * 1024 * 1024;
+/// Matches of one search, those skipped by its offset included.
+pub const MATCHES_MAX: usize = 1024 * 1024;

@@ -108,4 +108,10 @@ rustler::atoms! {
     or,
     patch,
     replace,
+
+    // searches
+    hole,
+    key,
+    node,
+    run,
 }

@@ -48,7 +48,8 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     save: ["/tmp/never written"],
     flush: [],
     stop: [],
-    find_ast_nodes_by_pattern: [nil],
+    find_ast_nodes_by_pattern: ["f(x)"],
+    find_ast_nodes_by_pattern: ["f(x)", []],
     build_hybrid_context: [nil],
     analyze_performance: [nil],
     export_data: [nil],
@@ -109,6 +110,8 @@ defmodule ElixirScope.ASTRepository.HostileTest do
                    :store_correlation,
                    :get_all_correlations,
                    :store_module,
+                   # Most terms are code.
+                   :find_ast_nodes_by_pattern,
                    :get_correlated_events
                  ]
       end

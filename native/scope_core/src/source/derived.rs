@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::declare::Declared;
 use crate::flow::Variables;
 use crate::metrics::Sizes;
+use crate::search::Postings;
 
 use super::calls::Calls;
 
@@ -16,6 +17,7 @@ use super::calls::Calls;
 pub struct Derived {
     pub(super) calls: OnceLock<Arc<Calls>>,
     pub(crate) sizes: OnceLock<Arc<Sizes>>,
+    pub(crate) postings: OnceLock<Arc<Postings>>,
     pub(crate) declared: OnceLock<Arc<Declared>>,
     pub(crate) variables: OnceLock<Arc<Variables>>,
 }
@@ -25,6 +27,7 @@ impl Derived {
     pub fn memory_bytes(&self) -> usize {
         self.calls.get().map_or(0, |calls| calls.memory_bytes())
             + self.sizes.get().map_or(0, |sizes| sizes.memory_bytes())
+            + self.postings.get().map_or(0, |one| one.memory_bytes())
             + self
                 .declared
                 .get()

@@ -68,6 +68,7 @@ words! {
     Elixir = "Elixir",
     Pipe = "|>",
     Slash = "/",
+    Apply = "apply",
 }
 
 fn table() -> &'static HashMap<Atom, Word, ahash::RandomState> {

@@ -12,6 +12,7 @@ mod nodes;
 mod projects;
 mod queries;
 mod records;
+mod searches;
 mod stored;
 mod updates;
 
