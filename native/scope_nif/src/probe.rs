@@ -280,11 +280,9 @@ unsafe fn open_after_wait(env: *mut ErlNifEnv, held: Arguments, kind: RecordKind
 /// `[point, token, value or reason, result, kind, ticks]`.
 unsafe extern "C" fn close_waiting(env: *mut ErlNifEnv, _: c_int, held: Arguments) -> ErlNifTerm {
     unsafe {
-        let kind = match unsigned(env, *held.add(4)) {
-            Some(2) => RecordKind::Exit,
-            Some(3) => RecordKind::Tail,
-            Some(5) => RecordKind::TryLeave,
-            _ => RecordKind::Caught,
+        let kind = unsigned(env, *held.add(4)).and_then(|number| u8::try_from(number).ok());
+        let Some(kind) = kind.and_then(RecordKind::from_byte) else {
+            return *held.add(3);
         };
         let token = unsigned(env, *held.add(1)).unwrap_or(0);
         let process = self_word(env);

@@ -25,7 +25,8 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    fn from_byte(byte: u8) -> Option<Self> {
+    /// The kind of this number.
+    pub fn from_byte(byte: u8) -> Option<Self> {
         use RecordKind::*;
         [
             Enter, Exit, Tail, TryEnter, TryLeave, Caught, Down, Pause, Reach,
