@@ -285,6 +285,8 @@ defmodule ElixirScope.ASTRepository do
     * `exclude: [dir]` - names of directories left out, `["deps", "_build", "node_modules", ".git", ".elixir_ls", ...]` by default
     * `progress: fun` - called in the caller with `%{done: n, total: n, file: path}` after each file
     * `max_concurrency: n` - files parsed at a time, the number of schedulers by default
+    * `compiled: :auto | false | [dir]` - where the compiled modules of the project are, which say what its macros expand to:
+      looked for in `_build` (of the environment compiled last), not used, or in these ebin directories
 
   Importing again skips files that are unchanged and drops those that are gone. Errors of single files are in the
   result.

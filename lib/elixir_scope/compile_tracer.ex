@@ -39,7 +39,13 @@ defmodule ElixirScope.CompileTracer do
     note(kind, {env.module, name, arity}, meta, env)
   end
 
-  def trace({kind, meta, module, _}, env) when kind in [:struct_expansion, :import, :require] do
+  # What a macro requires, it is about to expand.
+  def trace({:require, meta, module, _}, env) do
+    kind = if List.keyfind(meta, :from_macro, 0) == {:from_macro, true}, do: :require_macro, else: :require
+    note(kind, module, meta, env)
+  end
+
+  def trace({kind, meta, module, _}, env) when kind in [:struct_expansion, :import] do
     note(kind, module, meta, env)
   end
 

@@ -107,6 +107,15 @@ defmodule ElixirScope.Native do
 
   # graphs
   def source_calls(_source), do: missing()
+  def compiled_build(_definitions, _told), do: missing()
+  def repository_put_compiled(_ref, _root, _modules), do: missing()
+  def repository_stale_modules(_ref), do: missing()
+  def graph_calls(_ref, _external, _dynamic), do: missing()
+  def graph_dependencies(_ref, _level, _external), do: missing()
+  def graph_cycles(_ref, _of, _least), do: missing()
+  def graph_wanted_exports(_ref), do: missing()
+  def graph_put_exports(_ref, _exports), do: missing()
+  def graph_stats(_ref), do: missing()
 
   # metrics
   def metrics_of_clauses(_ref, _id), do: missing()

@@ -2,13 +2,13 @@ defmodule ElixirScope.ASTRepository.Import do
   @moduledoc false
   # A project's sources: found, parsed each in a task of its own, and put into the store at once, when all names are known.
 
-  alias ElixirScope.ASTRepository.{Fault, Handle, ImportResult, Parser}
+  alias ElixirScope.ASTRepository.{Expansion, Fault, Handle, ImportResult, Parser}
   alias ElixirScope.{Core, Error}
 
   @exclude ~w(deps _build node_modules cover doc .git .elixir_ls .lexical .hex)
   @files_max 200_000
   @concurrency_max 256
-  @options [:exclude, :progress, :max_concurrency]
+  @options [:exclude, :progress, :max_concurrency, :compiled]
 
   def import_project(repository, path, opts) do
     started = System.monotonic_time(:microsecond)
@@ -24,7 +24,8 @@ defmodule ElixirScope.ASTRepository.Import do
       gone = known -- files
       failed = for %{file: file} <- errors, file in known, do: file
 
-      with {:ok, counts} <- Core.Repository.commit_import(ref, root, units, gone ++ failed) do
+      with {:ok, counts} <- Core.Repository.commit_import(ref, root, units, gone ++ failed),
+           {:ok, expansion} <- Expansion.run(ref, root, opts[:compiled], opts) do
         {:ok,
          %ImportResult{
            root: root,
@@ -36,6 +37,8 @@ defmodule ElixirScope.ASTRepository.Import do
            functions: counts.functions,
            nodes: counts.nodes,
            errors: Enum.sort_by(errors, & &1.file),
+           compiled: expansion.compiled,
+           stale: expansion.stale,
            lines: units |> Enum.map(&elem(&1, 1)) |> Enum.sum(),
            duration_us: System.monotonic_time(:microsecond) - started
          }}
@@ -54,7 +57,13 @@ defmodule ElixirScope.ASTRepository.Import do
         Fault.unknown(:option, unknown, @options)
 
       true ->
-        defaults = [exclude: @exclude, progress: nil, max_concurrency: System.schedulers_online()]
+        defaults = [
+          exclude: @exclude,
+          progress: nil,
+          max_concurrency: System.schedulers_online(),
+          compiled: :auto
+        ]
+
         defaults |> Keyword.merge(opts) |> check()
     end
   end
@@ -70,6 +79,9 @@ defmodule ElixirScope.ASTRepository.Import do
           opts[:max_concurrency],
           "give an integer from 1 to #{@concurrency_max}"
         )
+
+      not (opts[:compiled] in [:auto, false] or texts?(opts[:compiled])) ->
+        Fault.invalid(:compiled, opts[:compiled], "give :auto, false or a list of ebin directories")
 
       not texts?(opts[:exclude]) ->
         Fault.invalid(:exclude, opts[:exclude], "give a list of directory names")

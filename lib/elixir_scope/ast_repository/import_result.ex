@@ -10,6 +10,8 @@ defmodule ElixirScope.ASTRepository.ImportResult do
     * `:modules`, `:functions`, `:nodes` - what is stored of this project now
     * `:errors` - files that could not be read or parsed: `[%{file:, line:, column:, reason:}]`, sorted by file.
       What was stored of such a file before is dropped: a stale module would answer for code that is not there
+    * `:compiled` - compiled modules of the project that were found and read: they say what macros expanded to
+    * `:stale` - those of them whose source has changed since they were compiled: what they say is not used
     * `:lines` - source lines of the imported files
     * `:duration_us` - wall time
   """
@@ -24,6 +26,8 @@ defmodule ElixirScope.ASTRepository.ImportResult do
     functions: 0,
     nodes: 0,
     errors: [],
+    compiled: 0,
+    stale: [],
     lines: 0,
     duration_us: 0
   ]
@@ -45,6 +49,8 @@ defmodule ElixirScope.ASTRepository.ImportResult do
           functions: non_neg_integer(),
           nodes: non_neg_integer(),
           errors: [file_error()],
+          compiled: non_neg_integer(),
+          stale: [module()],
           lines: non_neg_integer(),
           duration_us: non_neg_integer()
         }

@@ -15,7 +15,7 @@ defmodule ElixirScope.Instrumentation.Facts do
 
   @directory "elixir_scope_facts"
 
-  defstruct [:module, :file, calls: [], dependencies: []]
+  defstruct [:module, :file, :digest, calls: [], dependencies: []]
 
   @typedoc """
   A resolved call. `kind` is `:remote_function`, `:remote_macro`, `:imported_function`, `:imported_macro`,
@@ -36,7 +36,16 @@ defmodule ElixirScope.Instrumentation.Facts do
   """
   @type dependency :: {module(), :compile | :export | :runtime}
 
-  @type t :: %__MODULE__{module: module(), file: Path.t(), calls: [call()], dependencies: [dependency()]}
+  @typedoc """
+    `digest` is that of the source's text as it was compiled, or `nil` when it could not be read.
+  """
+  @type t :: %__MODULE__{
+          module: module(),
+          file: Path.t(),
+          digest: binary() | nil,
+          calls: [call()],
+          dependencies: [dependency()]
+        }
 
   @calls [:remote_function, :remote_macro, :imported_function, :imported_macro, :local_function, :local_macro]
 
@@ -96,9 +105,12 @@ defmodule ElixirScope.Instrumentation.Facts do
         %{kind: kind, target: target, line: line, column: column, caller: caller}
       end
 
+    file = notes |> hd() |> elem(6)
+
     %__MODULE__{
       module: module,
-      file: notes |> hd() |> elem(6),
+      file: file,
+      digest: digest(file),
       calls: calls |> Enum.uniq() |> Enum.sort_by(&{&1.line, &1.column || 0, &1.kind, &1.target}),
       dependencies: dependencies(module, notes)
     }
@@ -122,8 +134,10 @@ defmodule ElixirScope.Instrumentation.Facts do
        when kind in [:remote_function, :imported_function],
        do: [{other, at(caller)}]
 
-  defp dependency({_, kind, other, _, _, _, _}) when kind in [:struct_expansion, :import],
+  defp dependency({_, kind, other, _, _, _, _}) when kind in [:struct_expansion, :import, :require],
     do: [{other, :export}]
+
+  defp dependency({_, :require_macro, other, _, _, _, _}), do: [{other, :compile}]
 
   defp dependency({_, :alias_reference, other, _, _, caller, _}), do: [{other, at(caller)}]
   defp dependency(_), do: []
@@ -131,6 +145,15 @@ defmodule ElixirScope.Instrumentation.Facts do
   # The body of a module runs while it is compiled.
   defp at(nil), do: :compile
   defp at(_function), do: :runtime
+
+  @doc "The digest of a source file's text, or `nil`."
+  @spec digest(Path.t()) :: binary() | nil
+  def digest(file) do
+    case File.read(file) do
+      {:ok, text} -> :erlang.md5(text)
+      {:error, _} -> nil
+    end
+  end
 
   @doc "Saves the facts of the modules that were just compiled; those of others stay."
   @spec save([tuple()], Path.t()) :: :ok

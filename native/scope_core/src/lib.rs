@@ -5,10 +5,12 @@
 pub mod ast;
 pub mod atoms;
 pub mod capture;
+pub mod compiled;
 pub mod declare;
 pub mod diff;
 pub mod error;
 pub mod flow;
+pub mod graph;
 pub mod ingest;
 pub mod limits;
 pub mod metrics;

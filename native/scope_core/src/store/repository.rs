@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::ingest::{RuntimeLimits, RuntimeStore};
 use crate::source::{Unit, module_text};
 use crate::store::correlations::{CorrelationId, Correlations};
+use crate::store::graphs::Graphs;
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::state::State;
 use crate::store::write::{FunctionWrite, ModuleWrite};
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     runtime: Arc<RuntimeStore>,
     /// From a point's literal to the id of its node, as of a version of its module.
     pub(super) point_nodes: DashMap<u64, (u64, Arc<str>), ahash::RandomState>,
+    pub(super) graphs: Graphs,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -83,6 +85,7 @@ impl Repository {
             correlating: RwLock::new(()),
             runtime: Arc::new(runtime),
             point_nodes: DashMap::default(),
+            graphs: Graphs::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -134,6 +137,7 @@ impl Repository {
         let empty = State::new(version, self.limits().correlations_max);
         self.shared.state.store(Arc::new(empty));
         self.shared.point_nodes.clear();
+        self.shared.graphs.clear();
     }
 
     // States

@@ -115,3 +115,8 @@ impl Builtin {
         matches!(self, Builtin::Kernel(arities) if arity < 32 && arities >> arity & 1 == 1)
     }
 }
+
+/// The name of a special form or of a part of one: never of a function.
+pub(crate) fn is_form(name: Atom) -> bool {
+    matches!(builtin(name), Some(Builtin::Form))
+}

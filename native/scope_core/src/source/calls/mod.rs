@@ -11,6 +11,7 @@ mod read;
 mod tests;
 mod walk;
 
+pub(crate) use kernel::is_form;
 pub use read::Sites;
 pub(super) use walk::calls;
 
