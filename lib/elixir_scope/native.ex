@@ -126,6 +126,7 @@ defmodule ElixirScope.Native do
   def source_survival(_old, _new), do: missing()
 
   # updates of a live repository
+  def source_computed, do: missing()
   def repository_roots(_ref), do: missing()
   def repository_version(_ref), do: missing()
   def repository_file_place(_ref, _path), do: missing()

@@ -13,6 +13,9 @@ defmodule ElixirScope.Core.Updates do
   @doc "`{:ok, {root, path}}` of a stored file, by its absolute path."
   def file_place(ref, path), do: Core.call(fn -> Native.repository_file_place(ref, path) end)
 
+  @doc "How many derived facts of files were computed in this VM so far."
+  def computed, do: Core.call(fn -> Native.source_computed() end)
+
   @doc """
   All operations or none: `{:ok, {version, changes}}`. An error that one operation is to blame for has its position in
   `details.index`. `as_of` is a version that was read, or `nil`.

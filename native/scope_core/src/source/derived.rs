@@ -2,8 +2,9 @@
 //!
 //! A unit never changes, so neither does this: a new version of a file is a new unit and starts empty, and
 //! whatever is joined from several files is mended by asking only the new one.
-
-use std::sync::{Arc, OnceLock};
+//!
+//! A new version whose code is the same, comments and layout apart, takes over what is here. So nothing in here may say
+//! where in the text a node stands: facts name nodes by `NodeIx`, and lines are looked up when they are told.
 
 use crate::declare::Declared;
 use crate::flow::Variables;
@@ -11,8 +12,9 @@ use crate::metrics::Sizes;
 use crate::search::Postings;
 
 use super::calls::Calls;
+use super::cell::Cell;
 
-/// One cell for each concern: `calls: OnceLock<Arc<Calls>>`.
+/// One cell for each concern: `calls: Cell<Calls>`.
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
     pub(super) calls: OnceLock<Arc<Calls>>,
@@ -20,6 +22,8 @@ pub struct Derived {
     pub(crate) postings: OnceLock<Arc<Postings>>,
     pub(crate) declared: OnceLock<Arc<Declared>>,
     pub(crate) variables: OnceLock<Arc<Variables>>,
+    pub(super) calls: Cell<Calls>,
+    pub(crate) sizes: Cell<Sizes>,
 }
 
 impl Derived {

@@ -6,6 +6,7 @@
 
 pub(crate) mod aliases;
 pub mod calls;
+mod cell;
 mod define;
 mod derived;
 mod extract;
@@ -23,6 +24,7 @@ mod unit;
 pub(crate) mod words;
 
 pub use calls::{ANY_ARITY, CallSite, Callee, Calls, Form, ModuleRef};
+pub use cell::computed;
 pub use define::{ClauseDef, FunctionDef, FunctionKind, ModuleDef, ModuleKind, Position};
 pub use derived::Derived;
 pub use id::NodeId;

@@ -255,3 +255,28 @@ fn changes_are_told_by_name() {
         ChangeKind::Removed
     );
 }
+
+#[test]
+fn the_same_code_elsewhere_in_the_text_keeps_what_was_computed() {
+    let repository = Repository::new("r", Limits::default());
+    let put = |text: &[u8], names: &[&str]| {
+        let ast = crate::store::tests::unit("lib/a.ex", names).ast().clone();
+        let unit = crate::source::Unit::build(Some("lib/a.ex"), Some(text), (*ast).clone());
+        let parsed = Parsed {
+            unit: std::sync::Arc::new(unit.unwrap()),
+            lines: 4,
+        };
+        repository.import("/p", vec![parsed], &[]).unwrap();
+        repository
+            .definition(intern(&format!("Elixir.{}", names[0])))
+            .unwrap()
+            .0
+    };
+    let first = put(b"first", &["A"]);
+    let calls = std::ptr::from_ref(first.calls());
+    let second = put(b"second", &["A"]);
+    assert!(!std::sync::Arc::ptr_eq(&first, &second));
+    assert_eq!(calls, std::ptr::from_ref(second.calls()));
+    let third = put(b"third", &["A", "B"]);
+    assert_ne!(calls, std::ptr::from_ref(third.calls()));
+}
