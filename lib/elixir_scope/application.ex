@@ -6,6 +6,7 @@ defmodule ElixirScope.Application do
   def start(_type, _args) do
     children = [
       ElixirScope.ASTRepository.Registry,
+      ElixirScope.CompileListeners,
       ElixirScope.Capture.Collector
     ]
 

@@ -16,7 +16,7 @@ defmodule ElixirScope.CompileTracer do
   Noting an event is one insert into an ETS table; everything else happens after the compilation.
   """
 
-  alias ElixirScope.Instrumentation
+  alias ElixirScope.{CompileListeners, Instrumentation}
   alias ElixirScope.Instrumentation.{Beam, Loader}
 
   @table __MODULE__
@@ -53,6 +53,7 @@ defmodule ElixirScope.CompileTracer do
 
   def trace({:on_module, binary, _}, env) do
     note(:module, nil, [line: env.line], env)
+    CompileListeners.tell({:compiled, env.file})
     if :persistent_term.get(@collecting, false), do: :ok, else: instrument(env.module, binary)
   end
 

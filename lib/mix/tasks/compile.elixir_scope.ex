@@ -44,7 +44,7 @@ defmodule Mix.Tasks.Compile.ElixirScope do
   modules without debug information, ElixirScope itself. `mix compile --verbose` lists them with reasons.
   """
 
-  alias ElixirScope.CompileTracer
+  alias ElixirScope.{CompileListeners, CompileTracer}
   alias ElixirScope.Instrumentation.{Activation, Build, Facts}
   alias Mix.ElixirScope.Settings
 
@@ -129,6 +129,8 @@ defmodule Mix.Tasks.Compile.ElixirScope do
       )
 
     loaded = Activation.run(build, settings.target)
+    # Also when nothing was compiled: a file that is gone leaves no other trace.
+    CompileListeners.tell(:finished)
     tell(build, loaded, options)
     Facts.prune(settings.facts, settings.ebins)
     {if(build.changed != [] or build.removed != [], do: :ok, else: status), diagnostics}
