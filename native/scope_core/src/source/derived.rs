@@ -17,13 +17,11 @@ use super::cell::Cell;
 /// One cell for each concern: `calls: Cell<Calls>`.
 #[derive(Clone, Debug, Default)]
 pub struct Derived {
-    pub(super) calls: OnceLock<Arc<Calls>>,
-    pub(crate) sizes: OnceLock<Arc<Sizes>>,
-    pub(crate) postings: OnceLock<Arc<Postings>>,
-    pub(crate) declared: OnceLock<Arc<Declared>>,
-    pub(crate) variables: OnceLock<Arc<Variables>>,
     pub(super) calls: Cell<Calls>,
     pub(crate) sizes: Cell<Sizes>,
+    pub(crate) postings: Cell<Postings>,
+    pub(crate) declared: Cell<Declared>,
+    pub(crate) variables: Cell<Variables>,
 }
 
 impl Derived {

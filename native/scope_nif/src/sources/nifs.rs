@@ -125,14 +125,13 @@ fn source_stats<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
     reply(env, stats)
 }
 
-pub(crate) fn unit(term: Term<'_>) -> Result<Arc<Unit>> {
 /// How many derived facts of files were computed in this VM so far.
 #[rustler::nif]
 fn source_computed() -> u64 {
     scope_core::source::computed()
 }
 
-pub(super) fn unit(term: Term<'_>) -> Result<Arc<Unit>> {
+pub(crate) fn unit(term: Term<'_>) -> Result<Arc<Unit>> {
     let source = term
         .decode::<ResourceArc<SourceUnit>>()
         .map_err(|_| Error::Invalid {
