@@ -139,6 +139,9 @@ defmodule ElixirScope.Native do
   # meaning: what modules declare and are
   def source_metadata(_source), do: missing()
   def repository_metadata(_ref, _name), do: missing()
+  def source_meaning(_source), do: missing()
+  def repository_meaning(_ref, _name), do: missing()
+  def repository_meanings(_ref, _what), do: missing()
 
   # search: `wanted` is {limit, offset, timeout_ms}
   def search_ids(_ref, _pattern, _wanted), do: missing()

@@ -4,9 +4,11 @@ defmodule ElixirScope.ASTRepository.Contents do
 
   alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, InstrumentationPoint, ModuleData}
   alias ElixirScope.ASTRepository.{Nodes, Query, Questions, Repository}
+  alias ElixirScope.Core
 
   @computed ~w(modules function_definitions instrumentation_points correlation_index performance_correlation
-               call_graph hybrid_insights static_analysis runtime_analysis last_updated)a
+               call_graph hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
+               architectural_patterns)a
   @carried ~w(repository_id creation_timestamp version configuration)a
   @hidden ~w(ref pid)a
 
@@ -82,6 +84,10 @@ defmodule ElixirScope.ASTRepository.Contents do
     end
   end
 
+  defp compute(:domain_concepts, handle), do: meanings(handle, :concepts)
+  defp compute(:business_rules, handle), do: meanings(handle, :rules)
+  defp compute(:architectural_patterns, handle), do: meanings(handle, :patterns)
+
   defp compute(:static_analysis, handle),
     do: counts(handle, ~w(module_count function_count clause_count node_count file_count)a)
 
@@ -100,6 +106,10 @@ defmodule ElixirScope.ASTRepository.Contents do
        |> Enum.map(& &1.last_updated)
        |> Enum.max(DateTime, fn -> handle.creation_timestamp end)}
     end
+  end
+
+  defp meanings(handle, what) do
+    with {:ok, all} <- Core.Meaning.meanings(handle.ref, what), do: {:ok, Map.new(all, &{&1.id, &1})}
   end
 
   defp counts(handle, names) do

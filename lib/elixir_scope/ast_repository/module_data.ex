@@ -8,7 +8,10 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   Computed when left `nil`:
 
     * from the source - `:compilation_hash` (hex digest), `:module_type`, `:complexity_metrics`, `:maintainability_index`,
-      `:exports` (public functions and macros as `{name, arity}`), `:callbacks`, `:source_file` of an import,
+      `:exports` (public functions and macros as `{name, arity}`), `:source_file` of an import,
+      `:callbacks` (functions that implement one), `:patterns`, `:architectural_role`, `:domain_concepts` (modules: what
+      it is, leads to or works on), `:business_rules` (`ElixirScope.ASTRepository.BusinessRule`; see
+      `ElixirScope.ASTRepository.SemanticAnalyzer`, which says why, how sure, and from which nodes),
       `:documentation_score` (0.0 to 1.0: documented public functions, types and the module itself, over all of them)
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
@@ -20,12 +23,11 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   `:ast_node_mapping` is large, so it is filled by `get_module(repo, name, fields: [:ast_node_mapping])` only;
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
-  `nil` until a later step fills them (stored values are kept): `:dependencies`, `:patterns`, `:error_patterns`,
-  `:message_flows`, `:domain_concepts`, `:business_rules`, `:architectural_role`, `:first_instrumented`,
-  `:version_history`.
+  `nil` until a later step fills them (stored values are kept): `:dependencies`, `:error_patterns`,
+  `:message_flows`, `:first_instrumented`, `:version_history`.
   """
 
-  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, FunctionData}
+  alias ElixirScope.ASTRepository.{BusinessRule, ComplexityMetrics, ExecutionStatistics, FunctionData}
   alias ElixirScope.ASTRepository.{InstrumentationPoint, RuntimeInsights}
 
   defstruct [
@@ -77,8 +79,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
           performance_data: %{optional(FunctionData.key()) => ExecutionStatistics.t()} | nil,
           error_patterns: list() | nil,
           message_flows: list() | nil,
-          domain_concepts: list() | nil,
-          business_rules: list() | nil,
+          domain_concepts: [module()] | list() | nil,
+          business_rules: [BusinessRule.t()] | list() | nil,
           architectural_role: atom() | nil,
           first_instrumented: DateTime.t() | nil,
           last_updated: DateTime.t() | nil,

@@ -72,6 +72,9 @@ defmodule ElixirScope.ASTRepository.Repository do
     * `:performance_correlation` - `%{ast_node_id => ElixirScope.ASTRepository.ExecutionStatistics}` of what ran
     * `:call_graph` - `%{caller => [%{function: callee, count: n}]}`, observed
     * `:hybrid_insights` - `%{ast_node_id => ElixirScope.ASTRepository.RuntimeInsights}`, as stored
+    * `:domain_concepts` - `%{module => ElixirScope.ASTRepository.DomainConcept}`
+    * `:business_rules` - `%{ast_node_id => ElixirScope.ASTRepository.BusinessRule}`
+    * `:architectural_patterns` - `%{"Module:pattern" => ElixirScope.ASTRepository.ArchPattern}`
     * `:static_analysis`, `:runtime_analysis` - maps of counts
     * `:last_updated` - `DateTime` of the last change
     * `:repository_id`, `:creation_timestamp`, `:version`, `:configuration` - what the handle carries

@@ -7,4 +7,9 @@ defmodule ElixirScope.Core.Meaning do
 
   def source_metadata(source), do: Core.call(fn -> Native.source_metadata(source) end)
   def metadata(ref, name), do: Core.call(fn -> Native.repository_metadata(ref, name) end)
+  def source_meaning(source), do: Core.call(fn -> Native.source_meaning(source) end)
+  def meaning(ref, name), do: Core.call(fn -> Native.repository_meaning(ref, name) end)
+
+  # `what` is :concepts, :rules or :patterns, of every module
+  def meanings(ref, what), do: Core.call(fn -> Native.repository_meanings(ref, what) end)
 end

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod metrics;
 pub mod query;
 pub mod search;
+pub mod semantics;
 pub mod source;
 pub mod store;
 pub mod sync;

@@ -112,6 +112,20 @@ fn follow(unit: &Unit, module: u32, by: &Used, found: &mut Brought, waiting: &mu
     let Some(facts) = declared.module(module) else {
         return;
     };
+    // A case template makes cases of those that use it.
+    let case = Used {
+        module: intern("Elixir.ExUnit.Case"),
+        option: None,
+        node: by.node,
+        through: Some(by.module),
+    };
+    let template = |one: &Directive| one.module.text() == "Elixir.ExUnit.CaseTemplate";
+    waiting.extend(
+        facts
+            .directives(DirectiveKind::Use)
+            .any(template)
+            .then_some(case),
+    );
     let mut functions: Vec<Atom> = by.option.into_iter().collect();
     functions.push(intern("__using__"));
     let mut seen: Vec<Atom> = Vec::new();

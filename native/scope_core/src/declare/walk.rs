@@ -376,17 +376,34 @@ impl Walk<'_> {
     // What is quoted
 
     fn quote(&mut self, ix: NodeIx) {
-        let Some((module, offset)) = self.current_function() else {
+        let owner = match self.current_function() {
+            Some((module, offset)) => Some((module, self.function_name(module, offset))),
+            None => self.using_block(ix),
+        };
+        let Some((module, name)) = owner else {
             return;
         };
         let mut injecting = std::mem::take(&mut self.injecting);
         let injection = injecting.quote(self, ix);
         self.injecting = injecting;
-        let name = self.function_name(module, offset);
         let facts = &mut self.facts[module as usize];
         if let Some(name) = name {
             Injecting::add(&mut facts.injections, name, injection);
         }
+    }
+
+    /// `using do quote do ... end end` of a case template makes its `__using__`.
+    fn using_block(&self, quote: NodeIx) -> Option<(u32, Option<Atom>)> {
+        let module = self.current_body()?;
+        let mut at = quote;
+        while let Some(parent) = self.ast.parent(at) {
+            match self.ast.atom_of(parent, Kind::Call).map(Atom::text) {
+                Some("using") => return Some((module, Some(crate::atoms::intern("__using__")))),
+                Some("defmodule") => return None,
+                _ => at = parent,
+            }
+        }
+        None
     }
 
     fn local_call(&mut self, name: Atom) {

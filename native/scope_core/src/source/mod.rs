@@ -15,7 +15,7 @@ mod id;
 mod ids;
 mod lexer;
 mod locate;
-mod module_type;
+pub(crate) mod module_type;
 mod names;
 mod saved;
 mod scope;

@@ -1,4 +1,4 @@
-//! What a module is for, by what it uses and declares, as written.
+//! What a module is for, by what it uses and declares, as written. `semantics` knows more: it follows `use`.
 
 use crate::atoms::Atom;
 
@@ -39,6 +39,10 @@ module_types! {
     ExUnitCase = "ex_unit_case",
     Plug = "plug",
     EctoSchema = "ecto_schema",
+    EctoRepo = "ecto_repo",
+    EctoMigration = "ecto_migration",
+    GenStage = "gen_stage",
+    Behaviour = "behaviour",
     PhoenixController = "phoenix_controller",
     PhoenixLiveView = "phoenix_live_view",
     PhoenixChannel = "phoenix_channel",
@@ -46,20 +50,29 @@ module_types! {
 }
 
 /// What `use module` or `@behaviour module` says.
-fn of_behaviour(module: &str) -> Option<ModuleType> {
+pub(crate) fn of_behaviour(module: &str) -> Option<ModuleType> {
     Some(match module {
         "Elixir.GenServer" | "gen_server" => ModuleType::Genserver,
         "gen_statem" | "Elixir.GenStateMachine" => ModuleType::GenStatem,
         "gen_event" | "Elixir.GenEvent" => ModuleType::GenEvent,
-        "Elixir.Supervisor" | "Elixir.DynamicSupervisor" | "supervisor" => ModuleType::Supervisor,
+        "Elixir.Supervisor"
+        | "Elixir.DynamicSupervisor"
+        | "Elixir.ConsumerSupervisor"
+        | "supervisor" => ModuleType::Supervisor,
         "Elixir.Application" | "application" => ModuleType::Application,
         "Elixir.Agent" => ModuleType::Agent,
         "Elixir.Task" => ModuleType::Task,
         "Elixir.Mix.Task" => ModuleType::MixTask,
         "Elixir.Mix.Project" => ModuleType::MixProject,
         "Elixir.ExUnit.Case" | "Elixir.ExUnit.CaseTemplate" => ModuleType::ExUnitCase,
-        "Elixir.Plug" | "Elixir.Plug.Builder" | "Elixir.Plug.Router" => ModuleType::Plug,
+        "Elixir.Plug"
+        | "Elixir.Plug.Builder"
+        | "Elixir.Plug.Router"
+        | "Elixir.Phoenix.Endpoint" => ModuleType::Plug,
         "Elixir.Ecto.Schema" => ModuleType::EctoSchema,
+        "Elixir.Ecto.Repo" => ModuleType::EctoRepo,
+        "Elixir.Ecto.Migration" => ModuleType::EctoMigration,
+        "Elixir.GenStage" => ModuleType::GenStage,
         "Elixir.Phoenix.Controller" => ModuleType::PhoenixController,
         "Elixir.Phoenix.LiveView" | "Elixir.Phoenix.LiveComponent" => ModuleType::PhoenixLiveView,
         "Elixir.Phoenix.Channel" => ModuleType::PhoenixChannel,
@@ -69,7 +82,7 @@ fn of_behaviour(module: &str) -> Option<ModuleType> {
 }
 
 /// What `use MyAppWeb, :controller` says: the convention of Phoenix projects.
-fn of_option(option: &str) -> Option<ModuleType> {
+pub(crate) fn of_option(option: &str) -> Option<ModuleType> {
     Some(match option {
         "controller" => ModuleType::PhoenixController,
         "live_view" | "live_component" => ModuleType::PhoenixLiveView,

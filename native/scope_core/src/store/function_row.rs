@@ -377,11 +377,9 @@ impl<'a> FunctionRow<'a> {
             FunctionField::ModuleType => match &self.definition {
                 Some((record, _)) => {
                     let stored = record.fields.get(intern("module_type"));
-                    stored.cloned().unwrap_or_else(|| {
-                        record.definition().map_or(Value::nil(), |(_, _, module)| {
-                            word(module.module_type.text())
-                        })
-                    })
+                    stored
+                        .cloned()
+                        .unwrap_or_else(|| meaning::module_type(self.view, record))
                 }
                 None => Value::nil(),
             },

@@ -1,12 +1,17 @@
 //! Fields of modules and functions that say what they declare and what they are.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use ahash::AHashMap;
 
 use crate::atoms::Atom;
 use crate::declare::{self, Modules};
+use crate::semantics::{Aspect, aspect_value, type_text};
 use crate::source::Unit;
 use crate::store::record::ModuleRecord;
 use crate::store::repository::Repository;
+use crate::store::structs::word;
 use crate::store::view::View;
 use crate::value::Value;
 
@@ -42,4 +47,25 @@ pub(super) fn documentation_score(view: &View<'_>, unit: &Unit, module: u32) -> 
     let brought = declare::brought(unit, module, view.repository);
     let score = declare::documentation_score(unit, module, &brought);
     score.map_or(Value::nil(), Value::Float)
+}
+
+/// What a module is, its source followed through the repository.
+pub(super) fn aspect(view: &View<'_>, record: &ModuleRecord, aspect: Aspect) -> Value {
+    of_record(view, record, |view, unit, module| {
+        aspect_value(unit, module, view.repository, aspect)
+    })
+}
+
+/// Types of modules, judged once in a reading: every function of a module asks for its own.
+#[derive(Default)]
+pub struct Types(RefCell<AHashMap<Arc<str>, &'static str>>);
+
+/// The type of a module.
+pub(super) fn module_type(view: &View<'_>, record: &ModuleRecord) -> Value {
+    of_record(view, record, |view, unit, module| {
+        let known = view.types.0.borrow().get(&record.id).copied();
+        let text = known.unwrap_or_else(|| type_text(unit, module, view.repository));
+        view.types.0.borrow_mut().insert(record.id.clone(), text);
+        word(text)
+    })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::capture::points::FunctionKey;
 use crate::ingest::CallStats;
 use crate::query::Row;
+use crate::semantics::Aspect;
 use crate::source::{ModuleDef, ModuleKind, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
 use crate::store::complexity::{maintainability, module_metrics};
@@ -40,6 +41,10 @@ fields! {
         Exports = "exports",
         DocumentationScore = "documentation_score",
         Callbacks = "callbacks",
+        Patterns = "patterns",
+        Concepts = "domain_concepts",
+        Rules = "business_rules",
+        Role = "architectural_role",
         Insights = "runtime_insights",
         Frequency = "execution_frequency",
         Performance = "performance_data",
@@ -210,7 +215,7 @@ impl<'a> ModuleRow<'a> {
                 all if all.is_empty() => Value::nil(),
                 all => Value::Map(all),
             },
-            ModuleField::Type => of(&|_, module| word(module.module_type.text())),
+            ModuleField::Type => meaning::module_type(self.view, &self.record),
             ModuleField::Metrics => definition.map_or(Value::nil(), |(unit, module, _)| {
                 module_metrics(unit, module)
             }),
@@ -228,7 +233,11 @@ impl<'a> ModuleRow<'a> {
             ModuleField::DocumentationScore => {
                 meaning::of_record(self.view, &self.record, meaning::documentation_score)
             }
-            ModuleField::Callbacks => of(&callbacks),
+            ModuleField::Callbacks => meaning::aspect(self.view, &self.record, Aspect::Callbacks),
+            ModuleField::Patterns => meaning::aspect(self.view, &self.record, Aspect::Patterns),
+            ModuleField::Concepts => meaning::aspect(self.view, &self.record, Aspect::Concepts),
+            ModuleField::Rules => meaning::aspect(self.view, &self.record, Aspect::Rules),
+            ModuleField::Role => meaning::aspect(self.view, &self.record, Aspect::Role),
             ModuleField::Insights => self.insights(),
             ModuleField::Frequency => self.by_function(|stats| Value::count(stats.calls)),
             ModuleField::Performance => self.by_function(execution_statistics),
@@ -373,65 +382,6 @@ fn exports(unit: &Unit, module: &ModuleDef) -> Value {
     all.sort_by(Value::sort_order);
     all.dedup();
     Value::List(all)
-}
-
-/// Functions that a behaviour of OTP asks for, as far as the module defines them.
-fn callbacks(unit: &Unit, module: &ModuleDef) -> Value {
-    const OTP: [(&str, &[(&str, u32)]); 4] = [
-        (
-            "genserver",
-            &[
-                ("init", 1),
-                ("handle_call", 3),
-                ("handle_cast", 2),
-                ("handle_info", 2),
-                ("handle_continue", 2),
-                ("terminate", 2),
-                ("code_change", 3),
-                ("format_status", 1),
-                ("format_status", 2),
-            ],
-        ),
-        ("supervisor", &[("init", 1)]),
-        (
-            "application",
-            &[
-                ("start", 2),
-                ("stop", 1),
-                ("prep_stop", 1),
-                ("start_phase", 3),
-                ("config_change", 3),
-            ],
-        ),
-        (
-            "gen_statem",
-            &[
-                ("init", 1),
-                ("callback_mode", 0),
-                ("handle_event", 4),
-                ("terminate", 3),
-                ("code_change", 4),
-            ],
-        ),
-    ];
-    let kind = module.module_type.text();
-    let Some((_, known)) = OTP.iter().find(|(name, _)| *name == kind) else {
-        return Value::nil();
-    };
-    let functions =
-        &unit.functions()[module.functions.start as usize..module.functions.end as usize];
-    let own = functions.iter().filter(|function| {
-        known
-            .iter()
-            .any(|(name, arity)| function.name.text() == *name && function.arity == *arity)
-    });
-    let values = own.map(|one| {
-        Value::Tuple(vec![
-            Value::Atom(one.name),
-            Value::Int(i64::from(one.arity)),
-        ])
-    });
-    Value::List(values.collect())
 }
 
 pub fn id_value(id: &CorrelationId) -> Value {

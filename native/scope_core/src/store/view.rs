@@ -9,6 +9,7 @@ use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::ingest::{CallStats, Edge};
 use crate::store::locate::runtime_key;
+use crate::store::meaning::Types;
 use crate::store::record::ModuleRecord;
 use crate::store::repository::Repository;
 use crate::store::structs::{key_value, structure, word};
@@ -20,6 +21,7 @@ pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
 /// One reading. What is looked up for every row is fetched once.
 pub struct View<'a> {
     pub repository: &'a Repository,
+    pub(super) types: Types,
     points: PointsOf<'a>,
     stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
@@ -31,6 +33,7 @@ impl<'a> View<'a> {
     pub fn of_one(repository: &'a Repository, points: PointsOf<'a>) -> Self {
         View {
             repository,
+            types: Types::default(),
             points,
             stats: OnceCell::new(),
             edges: OnceCell::new(),

@@ -1,0 +1,4 @@
+defmodule ElixirScope.Static.MeaningTest do
+  use ExUnit.Case, async: true
+  doctest ElixirScope.ASTRepository.SemanticAnalyzer
+end
