@@ -147,5 +147,10 @@ defmodule ElixirScope.Native do
   def search_ids(_ref, _pattern, _wanted), do: missing()
   def search_matches(_ref, _pattern, _wanted), do: missing()
 
+  # processes: supervision and messages, from the source
+  def otp_supervision(_ref), do: missing()
+  def otp_messages(_ref), do: missing()
+  def otp_module(_ref, _name), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -3,11 +3,11 @@ defmodule ElixirScope.ASTRepository.Contents do
   # The fields of a `%Repository{}` that live in the native store, computed when asked for.
 
   alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, InstrumentationPoint, ModuleData}
-  alias ElixirScope.ASTRepository.{Nodes, Query, Questions, Repository}
+  alias ElixirScope.ASTRepository.{Nodes, Processes, Query, Questions, Repository}
   alias ElixirScope.Core
 
   @computed ~w(modules function_definitions instrumentation_points correlation_index performance_correlation
-               call_graph hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
+               call_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
                architectural_patterns)a
   @carried ~w(repository_id creation_timestamp version configuration)a
   @hidden ~w(ref pid)a
@@ -69,6 +69,8 @@ defmodule ElixirScope.ASTRepository.Contents do
     with {:ok, rows} <- ran(handle, [:function_key, :calls_made]),
          do: {:ok, Map.new(rows, &{&1.function_key, &1.calls_made})}
   end
+
+  defp compute(:supervision_tree, handle), do: Processes.supervision_tree(handle, running: true)
 
   defp compute(:hybrid_insights, handle) do
     query = Query.new() |> Query.select([:ast_node_id, :runtime_insights]) |> Query.from(:functions)

@@ -13,6 +13,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
       `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
     * from the variables of the source - `:local_variables` (`ElixirScope.ASTRepository.VariableInfo`), `:variable_mutations`
       (`ElixirScope.ASTRepository.VariableMutation`), `:scope_analysis` (an `ElixirScope.ASTRepository.ScopeAnalysis` for each clause)
+    * from the messages of the whole project - `:message_sends` (`ElixirScope.ASTRepository.MessageSend`), `:message_receives`
+      (`ElixirScope.ASTRepository.MessageReceive`); see `ElixirScope.ASTRepository.Processes`
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
       (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
       (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`,
@@ -21,7 +23,6 @@ defmodule ElixirScope.ASTRepository.FunctionData do
 
   `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
   `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
-  `:message_sends`, `:message_receives`,
   `:test_cases`, `:code_smells`, `:execution_history`.
   """
 

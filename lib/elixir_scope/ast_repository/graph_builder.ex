@@ -13,7 +13,7 @@ defmodule ElixirScope.ASTRepository.GraphBuilder do
   """
 
   alias ElixirScope.ASTRepository
-  alias ElixirScope.ASTRepository.{Fault, Graph, Handle}
+  alias ElixirScope.ASTRepository.{Fault, Graph, Handle, Processes}
   alias ElixirScope.Core
   alias ElixirScope.Error
 
@@ -57,6 +57,17 @@ defmodule ElixirScope.ASTRepository.GraphBuilder do
          {:ok, found} <- Core.Graph.dependencies(ref, opts[:level], opts[:external]),
          do: focus(graph(:dependency_graph, found), opts)
   end
+
+  @doc """
+  Who supervises whom: an edge from each supervisor to each child, in the order of starting. `running: true` joins it to what runs;
+  see `ElixirScope.ASTRepository.Processes.supervision_tree/2`.
+  """
+  @spec supervision_tree(ASTRepository.repository(), keyword()) :: {:ok, Graph.t()} | {:error, Error.t()}
+  defdelegate supervision_tree(repository, opts \\ []), to: Processes, as: :supervision_graph
+
+  @doc "Who sends what to whom: functions that send, clauses that take. See `ElixirScope.ASTRepository.Processes.messages/1`."
+  @spec message_graph(ASTRepository.repository()) :: {:ok, Graph.t()} | {:error, Error.t()}
+  defdelegate message_graph(repository), to: Processes
 
   @typedoc """
   Nodes each of which reaches each. `:shortest` is a shortest cycle among them, whose last node leads back to the first;

@@ -13,6 +13,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
       it is, leads to or works on), `:business_rules` (`ElixirScope.ASTRepository.BusinessRule`; see
       `ElixirScope.ASTRepository.SemanticAnalyzer`, which says why, how sure, and from which nodes),
       `:documentation_score` (0.0 to 1.0: documented public functions, types and the module itself, over all of them)
+    * from the messages of the whole project - `:message_flows` (`ElixirScope.ASTRepository.MessageFlow`: those that begin or end in
+      this module)
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
       `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
@@ -24,7 +26,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
   `nil` until a later step fills them (stored values are kept): `:dependencies`, `:error_patterns`,
-  `:message_flows`, `:first_instrumented`, `:version_history`.
+  `:first_instrumented`, `:version_history`.
   """
 
   alias ElixirScope.ASTRepository.{BusinessRule, ComplexityMetrics, ExecutionStatistics, FunctionData}

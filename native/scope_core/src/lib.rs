@@ -14,6 +14,7 @@ pub mod graph;
 pub mod ingest;
 pub mod limits;
 pub mod metrics;
+pub mod otp;
 pub mod query;
 pub mod search;
 pub mod semantics;

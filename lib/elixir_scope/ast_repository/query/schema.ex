@@ -10,7 +10,7 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
       that ended; of all functions of a module, of the enclosing function of a node), `:errors`, `:has_runtime_data`,
       `:correlation_exists`, `:has_performance_data`
     * `:modules` - `:function_count`, `:node_count`, `:cyclomatic_complexity`, `:cognitive_complexity`,
-      `:nesting_depth`, `:lines_of_code`
+      `:nesting_depth`, `:lines_of_code`, `:process` (an `ElixirScope.ASTRepository.ProcessFacts`)
     * `:functions` - `:execution_frequency` (as `:calls`), `:module_type`, `:runtime_insights`, `:nesting_depth`,
       `:maintainability_index`, `:crap` (as `complexity_metrics.crap`)
     * `:ast_nodes` - `:module_name`, `:function_name`, `:arity` and `:function_key` (of the enclosing function), `:name`
@@ -24,7 +24,8 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
 
   @common ~w(ast_node_id kind file source_file line column calls errors has_runtime_data correlation_exists
              has_performance_data)a
-  @of_modules ~w(function_count node_count cyclomatic_complexity cognitive_complexity nesting_depth lines_of_code)a
+  @of_modules ~w(function_count node_count cyclomatic_complexity cognitive_complexity nesting_depth lines_of_code
+                process)a
   @of_functions ~w(execution_frequency module_type runtime_insights nesting_depth maintainability_index crap)a
   @of_nodes ~w(module_name function_name arity function_key name argument_count ast runtime_insights
                cyclomatic_complexity)a

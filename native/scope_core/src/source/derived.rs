@@ -9,6 +9,7 @@
 use crate::declare::Declared;
 use crate::flow::Variables;
 use crate::metrics::Sizes;
+use crate::otp::Facts;
 use crate::search::Postings;
 
 use super::calls::Calls;
@@ -22,6 +23,7 @@ pub struct Derived {
     pub(crate) postings: Cell<Postings>,
     pub(crate) declared: Cell<Declared>,
     pub(crate) variables: Cell<Variables>,
+    pub(crate) otp: Cell<Facts>,
 }
 
 impl Derived {
@@ -35,5 +37,6 @@ impl Derived {
                 .get()
                 .map_or(0, |declared| declared.memory_bytes())
             + self.variables.get().map_or(0, |one| one.memory_bytes())
+            + self.otp.get().map_or(0, |one| one.memory_bytes())
     }
 }

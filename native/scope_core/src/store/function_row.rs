@@ -14,6 +14,7 @@ use crate::store::complexity::{function_metrics, maintainability};
 use crate::store::coverage::{crap, function_coverage};
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::meaning;
+use crate::store::processes::Processes;
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
 use crate::store::structs::{
     average_ms, date_time, error_rate, execution_statistics, key_value, last_executed,
@@ -57,6 +58,8 @@ fields! {
         Crap = "crap" | "complexity_metrics.crap",
         CallsMade = "calls_made",
         CalledBy = "called_by",
+        Sends = "message_sends",
+        Receives = "message_receives",
         Created = "creation_timestamp",
         Modified = "last_modified",
         Insights = "runtime_insights",
@@ -361,6 +364,12 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Crap => self.crap(),
             FunctionField::CallsMade => self.neighbours(true),
             FunctionField::CalledBy => self.neighbours(false),
+            FunctionField::Sends => {
+                self.messages(|all, unit, function| all.sends_of(unit, function))
+            }
+            FunctionField::Receives => {
+                self.messages(|all, unit, function| all.receives_of(unit, function))
+            }
             FunctionField::Created => {
                 self.timestamp(|record| record.created_ns, |record| record.created_ns)
             }
@@ -479,6 +488,16 @@ impl<'a> FunctionRow<'a> {
             None => self.key,
         };
         self.view.neighbour_values(&key, outgoing)
+    }
+
+    fn messages(&self, read: impl Fn(&Processes, &Unit, u32) -> Value) -> Value {
+        let Some((record, function)) = &self.definition else {
+            return Value::nil();
+        };
+        let unit = record.definition().map(|(unit, _, _)| unit);
+        unit.map_or(Value::nil(), |unit| {
+            read(self.view.processes(), unit, *function)
+        })
     }
 
     fn timestamp(

@@ -45,6 +45,8 @@ fields! {
         Concepts = "domain_concepts",
         Rules = "business_rules",
         Role = "architectural_role",
+        Flows = "message_flows",
+        Process = "process",
         Insights = "runtime_insights",
         Frequency = "execution_frequency",
         Performance = "performance_data",
@@ -238,6 +240,10 @@ impl<'a> ModuleRow<'a> {
             ModuleField::Concepts => meaning::aspect(self.view, &self.record, Aspect::Concepts),
             ModuleField::Rules => meaning::aspect(self.view, &self.record, Aspect::Rules),
             ModuleField::Role => meaning::aspect(self.view, &self.record, Aspect::Role),
+            ModuleField::Flows => of(&|_, module| self.view.processes().module_flows(module.name)),
+            ModuleField::Process => {
+                of(&|_, module| self.view.processes().module_value(module.name))
+            }
             ModuleField::Insights => self.insights(),
             ModuleField::Frequency => self.by_function(|stats| Value::count(stats.calls)),
             ModuleField::Performance => self.by_function(execution_statistics),

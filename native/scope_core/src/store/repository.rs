@@ -57,6 +57,7 @@ pub(super) struct Shared {
     /// From a point's literal to the id of its node, as of a version of its module.
     pub(super) point_nodes: DashMap<u64, (u64, Arc<str>), ahash::RandomState>,
     pub(super) graphs: Graphs,
+    pub(super) processes: crate::store::processes::Cache,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -86,6 +87,7 @@ impl Repository {
             runtime: Arc::new(runtime),
             point_nodes: DashMap::default(),
             graphs: Graphs::default(),
+            processes: Default::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -138,6 +140,7 @@ impl Repository {
         self.shared.state.store(Arc::new(empty));
         self.shared.point_nodes.clear();
         self.shared.graphs.clear();
+        self.shared.processes.clear();
     }
 
     // States

@@ -10,6 +10,7 @@ use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::ingest::{CallStats, Edge};
 use crate::store::locate::runtime_key;
 use crate::store::meaning::Types;
+use crate::store::processes::Processes;
 use crate::store::record::ModuleRecord;
 use crate::store::repository::Repository;
 use crate::store::structs::{key_value, structure, word};
@@ -25,6 +26,7 @@ pub struct View<'a> {
     points: PointsOf<'a>,
     stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
+    processes: OnceCell<Arc<Processes>>,
     /// Whole scans want everything at once; a single record asks for what it needs.
     bulk: bool,
 }
@@ -37,6 +39,7 @@ impl<'a> View<'a> {
             points,
             stats: OnceCell::new(),
             edges: OnceCell::new(),
+            processes: OnceCell::new(),
             bulk: false,
         }
     }
@@ -56,6 +59,11 @@ impl<'a> View<'a> {
             .stats
             .get_or_init(|| self.repository.runtime().functions().into_iter().collect());
         all.get(key).copied()
+    }
+
+    /// Supervision and messages of all sources.
+    pub fn processes(&self) -> &Processes {
+        self.processes.get_or_init(|| self.repository.processes())
     }
 
     /// Activations whose end was lost: figures are lower bounds when there are any.

@@ -10,6 +10,7 @@ mod graphs;
 mod hot;
 mod metrics;
 mod nodes;
+mod processes;
 mod projects;
 mod queries;
 mod records;
