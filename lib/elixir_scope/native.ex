@@ -135,6 +135,8 @@ defmodule ElixirScope.Native do
   # flow: variables, control flow, data flow
   def flow_occurrences(_source), do: missing()
   def flow_scopes(_holder, _id), do: missing()
+  def flow_control(_holder, _id), do: missing()
+  def flow_complexities(_source), do: missing()
 
   # meaning: what modules declare and are
   def source_metadata(_source), do: missing()

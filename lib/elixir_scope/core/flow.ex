@@ -14,4 +14,13 @@ defmodule ElixirScope.Core.Flow do
 
   @doc "The `ScopeAnalysis` of everything in a node of a parsed source or a repository; `nil` is the whole source."
   def scopes(holder, id), do: Core.call(fn -> Native.flow_scopes(holder, id) end)
+
+  @doc "`%{nodes:, edges:, meta:}` of the control flow graph of the function that a node is in."
+  def control(holder, id), do: Core.call(fn -> Native.flow_control(holder, id) end)
+
+  @doc """
+  Of every function of a parsed source `{id, graph's McCabe, as metrics count it, metrics' own, unreachable blocks, blocks,
+  edges, bytes}`.
+  """
+  def complexities(source), do: Core.call(fn -> Native.flow_complexities(source) end)
 end

@@ -2,7 +2,9 @@
 //!
 //! [`Variables`] are all bindings and uses of a file, as the compiler numbers them; the rest is made of them.
 
+mod cfg;
 mod form;
+mod graphs;
 mod report;
 mod variables;
 mod walk;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 
 use crate::source::Unit;
 
+pub use cfg::{Block, BlockKind, Cfg, Edge, EdgeKind, Graph};
+pub use graphs::{complexities, control_flow};
 pub(crate) use report::{local_variables, scope_analysis, variable_mutations};
 pub use report::{occurrences, scope_analyses};
 pub use variables::{BindKind, Binding, Occurrence, Region, Role, Scope, ScopeKind, Variables};

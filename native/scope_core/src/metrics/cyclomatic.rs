@@ -15,7 +15,7 @@ use crate::source::words::{Word, atom, word};
 use super::credo_abc::do_block;
 
 /// What one call adds to McCabe's figure.
-pub(super) fn mccabe_of(ast: &Ast, ix: NodeIx, word: Word) -> u32 {
+pub(crate) fn mccabe_of(ast: &Ast, ix: NodeIx, word: Word) -> u32 {
     match word {
         Word::If | Word::Unless | Word::For => 1,
         Word::And | Word::Or | Word::AndAnd | Word::OrOr => 1,

@@ -17,6 +17,7 @@ mod sizes;
 
 pub use abc::Abc;
 pub use clause::{ClauseMetrics, FunctionMetrics, ModuleMetrics};
+pub(crate) use cyclomatic::mccabe_of;
 pub use halstead::Halstead;
 pub(crate) use measure::measure;
 pub use sizes::{Size, Sizes, maintainability_index};

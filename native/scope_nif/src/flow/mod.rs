@@ -1,7 +1,7 @@
 //! `flow_*`: variables, control flow and data flow, of a parsed source or of what a repository holds.
 
 use rustler::{Env, Term};
-use scope_core::error::Result;
+use scope_core::error::{Error, Result};
 use scope_core::flow;
 use scope_core::source::NodeId;
 use scope_core::store::Located;
@@ -29,6 +29,31 @@ fn flow_scopes<'a>(env: Env<'a>, holder: Term<'a>, id: Term<'a>) -> Term<'a> {
     reply(env, found)
 }
 
+/// Nodes, edges and figures of the control flow graph of a function.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_control<'a>(env: Env<'a>, holder: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let found = function(holder, id).and_then(|(located, function)| {
+        value_to_term(env, &flow::control_flow(&located.unit, function))
+    });
+    reply(env, found)
+}
+
+/// McCabe's figure of every function, from the graph and from `metrics`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_complexities<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
+    let found = unit(source).and_then(|unit| value_to_term(env, &flow::complexities(&unit)));
+    reply(env, found)
+}
+
+fn function<'a>(holder: Term<'a>, id: Term<'a>) -> Result<(Located, u32)> {
+    let located = located(holder, id)?;
+    let function = located.function().ok_or_else(|| Error::Invalid {
+        what: "ast_node_id",
+        detail: "it is not in a function".to_string(),
+    })?;
+    Ok((located, function))
+}
+
 /// A node of a parsed source, or of a repository.
 fn located<'a>(holder: Term<'a>, id: Term<'a>) -> Result<Located> {
     let Ok(unit) = unit(holder) else {
@@ -38,7 +63,7 @@ fn located<'a>(holder: Term<'a>, id: Term<'a>) -> Result<Located> {
         true => scope_core::source::Found::File,
         false => {
             let id = NodeId::parse(text(id, "ast_node_id")?)?;
-            let missing = scope_core::error::Error::NotFound { what: "node" };
+            let missing = Error::NotFound { what: "node" };
             unit.resolve(&id).ok_or(missing)?
         }
     };
