@@ -7,7 +7,7 @@ defmodule ElixirScope.Test.DeclaredOracle do
   """
 
   alias ElixirScope.ASTRepository
-  alias ElixirScope.ASTRepository.MetadataExtractor
+  alias ElixirScope.ASTRepository.{MetadataExtractor, SemanticAnalyzer}
   alias ElixirScope.Test.Source
 
   # What a protocol and its implementations get without writing it.
@@ -32,7 +32,8 @@ defmodule ElixirScope.Test.DeclaredOracle do
 
     Enum.flat_map(compiled, fn {module, beam, own} ->
       docs(module, beam, own) ++
-        exports(module, own) ++ behaviours(module, own) ++ forms(module, File.read!(beam), own)
+        exports(module, own) ++
+        behaviours(module, own) ++ callbacks(repository, module, own) ++ forms(module, File.read!(beam), own)
     end)
   end
 
@@ -159,6 +160,22 @@ defmodule ElixirScope.Test.DeclaredOracle do
     declared = for {:behaviour, all} <- module.module_info(:attributes), one <- all, do: one
     found = for one <- own.behaviours, do: one.module
     [result(:behaviours, module, nil, Enum.sort(Enum.uniq(declared)), Enum.sort(found))]
+  end
+
+  # What its behaviours ask for, as far as it is written in the module.
+  defp callbacks(repository, module, own) do
+    {:ok, meaning} = SemanticAnalyzer.analyze(repository, module)
+
+    asked =
+      for {:behaviour, all} <- module.module_info(:attributes),
+          behaviour <- all,
+          {:module, _} <- [Code.ensure_loaded(behaviour)],
+          callback <- behaviour.behaviour_info(:callbacks),
+          callback in own.functions,
+          do: callback
+
+    found = for one <- meaning.callbacks, do: {one.name, one.arity}
+    [result(:callbacks_implemented, module, nil, Enum.sort(Enum.uniq(asked)), Enum.sort(found))]
   end
 
   ## Types and specs

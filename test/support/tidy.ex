@@ -12,7 +12,7 @@ defmodule ElixirScope.Test.Tidy do
   @nif_callers ~r{^lib/elixir_scope/(native|core|probe)\.ex$|^lib/elixir_scope/core/}
 
   # Rust: what is known from source alone, and what is known from running. Store and query stand above both.
-  @rust_static ~r{^native/scope_core/src/(ast|source|metrics)/}
+  @rust_static ~r{^native/scope_core/src/(ast|source|metrics|declare|semantics)/}
   @rust_runtime ~r{^native/scope_core/src/(capture|ingest)/}
 
   # Elixir: the same two, and the data structs.

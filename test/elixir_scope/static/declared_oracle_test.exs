@@ -21,6 +21,7 @@ defmodule ElixirScope.Static.DeclaredOracleTest do
     behaviours: 380,
     callback: 100,
     callback_doc: 100,
+    callbacks_implemented: 380,
     doc_meta: 2500,
     doc_presence: 3000,
     doc_text: 2500,

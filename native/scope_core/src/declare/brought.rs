@@ -223,6 +223,11 @@ const KNOWN: &[Known] = &[
         &[("init", 1), ("call", 2)],
     ),
     (
+        "Elixir.PlugAttack",
+        &["Elixir.Plug"],
+        &[("init", 1), ("call", 2)],
+    ),
+    (
         "Elixir.Phoenix.Controller",
         &["Elixir.Plug"],
         &[("init", 1), ("call", 2)],

@@ -3,7 +3,6 @@
 use crate::ast::NodeIx;
 use crate::atoms::Atom;
 use crate::declare::SpecKind;
-use crate::source::FunctionDef;
 
 use super::survey::Survey;
 
@@ -198,32 +197,32 @@ pub fn callbacks(survey: &Survey<'_>) -> Vec<Callback> {
         .map(|one| (one.module, asked_for(survey, one.module)))
         .collect();
     let facts = survey.facts();
-    let mut all = Vec::new();
+    let mut all: Vec<Callback> = Vec::new();
     for (offset, function) in survey.functions().iter().enumerate() {
         let said = facts.functions.get(offset).and_then(|own| own.implements);
-        let by = asked.iter().find(|(_, names)| {
-            names
-                .iter()
-                .any(|(name, arity)| *name == function.name && answers(function, *arity))
-        });
-        if !function.kind.is_public() || (said.is_none() && by.is_none()) {
+        if !function.kind.is_public() {
             continue;
         }
-        all.push(Callback {
+        let node = survey.node_of(function);
+        let of = |arity: u32, behaviour: Option<Atom>| Callback {
             name: function.name,
-            arity: function.arity,
-            behaviour: said
-                .and_then(|(_, named)| named)
-                .or(by.map(|(behaviour, _)| *behaviour)),
+            arity,
+            behaviour: said.and_then(|(_, named)| named).or(behaviour),
             marked: said.is_some(),
-            node: survey.node_of(function),
-        });
+            node,
+        };
+        // With defaults, one function may answer several.
+        let before = all.len();
+        for arity in function.arity - function.defaults..=function.arity {
+            let wanted = |names: &[(Atom, u32)]| names.contains(&(function.name, arity));
+            let by = asked.iter().find(|(_, names)| wanted(names));
+            all.extend(by.map(|(behaviour, _)| of(arity, Some(*behaviour))));
+        }
+        if all.len() == before && said.is_some() {
+            all.push(of(function.arity, None));
+        }
     }
     all
-}
-
-fn answers(function: &FunctionDef, arity: u32) -> bool {
-    (function.arity - function.defaults..=function.arity).contains(&arity)
 }
 
 /// What a behaviour asks for: as it declares, or as is known of it.

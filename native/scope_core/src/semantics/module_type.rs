@@ -156,7 +156,8 @@ fn by_shape(survey: &Survey<'_>, found: &mut Vec<Candidate>) {
         let why = "change/0 or up/0 that creates or alters in a script";
         found.push(Judged::new(ModuleType::EctoMigration, 0.8, why, tables));
     }
-    if let (Some(init), Some(call)) = (survey.function("init", 1), survey.function("call", 2)) {
+    let plug = (survey.function("init", 1), survey.function("call", 2));
+    if let ((Some(init), Some(call)), false) = (plug, survey.definition().defines_struct) {
         let head = crate::source::head::head_call(ast, survey.node_of(call));
         let first = head.and_then(|head| ast.child(head, 0));
         let conn = first.is_some_and(|first| {

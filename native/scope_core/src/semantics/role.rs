@@ -153,17 +153,30 @@ pub fn role(survey: &Survey<'_>, kind: &Judged<ModuleType>) -> Judged<Atom> {
         return Judged::new(word(role), kind.confidence, why, kind.nodes.clone());
     }
     let node = survey.node();
+    let by_name = |role: &str| {
+        let (ending, role) = BY_NAME
+            .iter()
+            .find(|one| name.ends_with(one.0) && (role.is_empty() || role == one.1))?;
+        let why = format!("its name ends with {ending}");
+        Some(Judged::new(word(role), 0.7, why, vec![node]))
+    };
+    if let Some(found) = (kind.value == ModuleType::Plain)
+        .then(|| by_name("policy"))
+        .flatten()
+    {
+        return found;
+    }
     if let Some(found) = context(survey, kind) {
         return Judged::new(word("context"), found.confidence, found.why, found.nodes);
     }
     if let Some(own) = own_behaviour(survey) {
         return own;
     }
-    if kind.value == ModuleType::Plain
-        && let Some((ending, role)) = BY_NAME.iter().find(|one| name.ends_with(one.0))
+    if let Some(found) = (kind.value == ModuleType::Plain)
+        .then(|| by_name(""))
+        .flatten()
     {
-        let why = format!("its name ends with {ending}");
-        return Judged::new(word(role), 0.7, why, vec![node]);
+        return found;
     }
     if kind.value == ModuleType::Struct {
         return Judged::new(word("entity"), 0.8, "it is data", kind.nodes.clone());
@@ -193,8 +206,11 @@ fn in_tests(survey: &Survey<'_>) -> bool {
 /// It implements a behaviour that its own project declares.
 fn own_behaviour(survey: &Survey<'_>) -> Option<Judged<Atom>> {
     let implements = survey.implements();
+    // What is brought by `use` is the framework's, not what a struct is made for.
+    let struct_of_its_own = survey.definition().defines_struct;
     let own = implements.iter().find(|one| {
-        one.by != "protocol" && one.by != "exception" && survey.modules.find(one.module).is_some()
+        let says_so = one.by == "attribute" || (one.by == "use" && !struct_of_its_own);
+        says_so && survey.modules.find(one.module).is_some()
     })?;
     let why = format!(
         "it implements {}, a behaviour of its own project",
