@@ -154,5 +154,12 @@ defmodule ElixirScope.Native do
   def otp_messages(_ref), do: missing()
   def otp_module(_ref, _name), do: missing()
 
+  # watch: source files that change on the disk
+  def watch_start(_roots, _exclude, _backend, _native_max, _poll_ms), do: missing()
+  def watch_pending(_watch), do: missing()
+  def watch_take(_watch), do: missing()
+  def watch_status(_watch), do: missing()
+  def watch_stop(_watch), do: missing()
+
   defp missing, do: :erlang.nif_error(:nif_not_loaded)
 end

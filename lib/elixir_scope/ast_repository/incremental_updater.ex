@@ -27,11 +27,19 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
   ## Where updates come from
 
   Callers; the Elixir compiler, whenever it compiles a module in this VM with `ElixirScope.CompileTracer` (`recompile`
-  in `iex -S mix`), unless `compiler: false`.
+  in `iex -S mix`), unless `compiler: false`; and the directories of `watch: [path]`.
 
   The compiler's feed takes files of imported projects of which a module was compiled. Deleted files are looked for
   after each such compilation; a compilation that compiled nothing is noticed when the `:elixir_scope` Mix compiler
   runs in it.
+
+  ## Watching directories
+
+  `watch: [path]` follows the source files of directories that are imported: written, moved, removed, in directories
+  that come later too; `deps`, `_build` and the like are left out. The operating system's events are used; where they
+  cannot be, since its limits are reached or the file system sends none (`watch_backend: :poll`), the files are read
+  and compared every two seconds, and `statistics/1` says why under `:watch`. A path is taken in when it was quiet for
+  50 ms, at the latest after 500 ms. Where more happens than can be kept, everything is looked at again.
 
   ## Queue
 
@@ -82,14 +90,8 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
   alias ElixirScope.ASTRepository
   alias ElixirScope.ASTRepository.{BatchResult, Fault, Handle, Storage}
 
-  alias ElixirScope.ASTRepository.IncrementalUpdater.{
-    Batch,
-    Consistency,
-    Operation,
-    Queue,
-    State,
-    Subscribers
-  }
+  alias ElixirScope.ASTRepository.IncrementalUpdater.{Batch, Consistency, Operation}
+  alias ElixirScope.ASTRepository.IncrementalUpdater.{Queue, State, Subscribers, Watcher}
 
   alias ElixirScope.{CompileListeners, Error}
 
@@ -113,8 +115,8 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
   @doc """
   Starts an updater of a repository (a handle, pid or name).
 
-  Options: `name:`, `max_queue:`, `max_batch:`, `batch_ms:`, `max_checkpoints:`, `max_mailbox:`, `compiler:` (see
-  above).
+  Options: `name:`, `max_queue:`, `max_batch:`, `batch_ms:`, `max_checkpoints:`, `max_mailbox:`, `compiler:`, `watch:`
+  (see above), and `watch_backend: :poll` for file systems that send no events.
   """
   @spec start_link(ASTRepository.repository(), keyword()) :: GenServer.on_start() | {:error, Error.t()}
   def start_link(repository, opts \\ []) do
@@ -128,7 +130,7 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
     end
   end
 
-  @doc "For a supervisor: `{IncrementalUpdater, repository: MyApp.Repository}`."
+  @doc "For a supervisor: `{IncrementalUpdater, repository: MyApp.Repository, watch: [\"lib\"]}`."
   @spec child_spec(keyword()) :: Supervisor.child_spec()
   def child_spec(opts) do
     {repository, opts} = Keyword.pop(opts, :repository)
@@ -214,7 +216,7 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
   @doc """
   Counts since the start: `:batches`, `:failed_batches`, `:applied`, `:unchanged`, `:rejected`, `:refused` (queue full),
   `:coalesced`, `:rollbacks`, `:resyncs`, `:notified`, `:missed`; now: `:queued`, `:running`, `:checkpoints`,
-  `:subscribers`; and of the last 256 batches `:batch_us_p50`, `:batch_us_p95`.
+  `:subscribers`, `:watch` (`%{backend:, directories:, note:}`); and of the last 256 batches `:batch_us_p50`, `:batch_us_p95`.
   """
   @spec statistics(GenServer.server()) :: {:ok, map()} | {:error, Error.t()}
   def statistics(updater), do: call(updater, :statistics)
@@ -241,7 +243,19 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
   @impl true
   def init({repository, options}) do
     if options.compiler, do: CompileListeners.listen()
-    {:ok, State.new(repository, options)}
+    state = State.new(repository, options)
+
+    case options.watch do
+      [] -> {:ok, state}
+      paths -> watch(state, paths)
+    end
+  end
+
+  defp watch(state, paths) do
+    case Watcher.start_link(self(), paths, state.options.watch_backend) do
+      {:ok, watcher} -> {:ok, %{state | watcher: watcher}}
+      {:error, reason} -> {:stop, reason}
+    end
   end
 
   @impl true
@@ -264,7 +278,8 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
     do: {:reply, {:ok, Enum.map(state.checkpoints, &elem(&1, 0))}, state}
 
   def handle_call(:statistics, _from, state) do
-    {:reply, {:ok, State.statistics(state)}, state}
+    watch = if state.watcher, do: Watcher.status(state.watcher)
+    {:reply, {:ok, state |> State.statistics() |> Map.put(:watch, watch)}, state}
   end
 
   def handle_call({:subscribe, pid}, _from, state), do: {:reply, :ok, Subscribers.add(state, pid)}
@@ -278,6 +293,10 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
 
   def handle_info({CompileListeners, :finished}, state),
     do: {:noreply, schedule(%{state | sweep: true})}
+
+  def handle_info({:watched, paths}, state), do: {:noreply, state |> feed(paths) |> schedule()}
+  def handle_info(:watch_removed, state), do: {:noreply, schedule(%{state | sweep: true})}
+  def handle_info(:watch_overflow, state), do: {:noreply, schedule(%{state | resync: true})}
 
   def handle_info({:DOWN, monitor, :process, _pid, reason}, %{running: %{monitor: monitor}} = state),
     do: {:noreply, state |> finished(reason) |> advance()}

@@ -11,5 +11,6 @@ mod repository;
 mod runtime;
 mod sources;
 mod terms;
+mod watch;
 
 rustler::init!("Elixir.ElixirScope.Native");

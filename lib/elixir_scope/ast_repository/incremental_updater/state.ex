@@ -12,6 +12,7 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater.State do
     # What is being applied: `%{monitor:, job:, from:}`.
     :running,
     :timer,
+    :watcher,
     # Requests that wait for the updates queued before them, oldest first.
     requests: [],
     # Files may be gone without anybody having said so: look before the next batch ends.
@@ -43,7 +44,9 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater.State do
     batch_ms: 10,
     max_checkpoints: 16,
     max_mailbox: 1_000,
-    compiler: true
+    compiler: true,
+    watch: [],
+    watch_backend: :auto
   ]
 
   @durations_max 256
@@ -79,6 +82,12 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater.State do
 
       not is_boolean(options.compiler) ->
         Fault.invalid(:compiler, options.compiler, "give true or false")
+
+      not (is_list(options.watch) and Enum.all?(options.watch, &is_binary/1)) ->
+        Fault.invalid(:watch, options.watch, "give a list of directories")
+
+      options.watch_backend not in [:auto, :poll] ->
+        Fault.unknown(:watch_backend, options.watch_backend, [:auto, :poll])
 
       true ->
         {:ok, options}
