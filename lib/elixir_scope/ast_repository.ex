@@ -143,9 +143,31 @@ defmodule ElixirScope.ASTRepository do
 
   # Nodes
 
-  @doc "The code of a node, exactly as parsed, metadata included. A function of several clauses comes in a `:__block__`."
-  @spec get_ast_node(repository(), ast_node_id()) :: {:ok, Macro.t()} | {:error, :not_found | Error.t()}
-  defdelegate get_ast_node(repository, ast_node_id), to: Nodes
+  @doc """
+  The code of a node, exactly as parsed, metadata included. A function of several clauses comes in a `:__block__`.
+
+  An id of an older version gives what its node became (`get_present_id/2` tells under which id). The code as it was:
+
+    * `build: build` - in that version: the `:build` of a `VersionEntry` (`ModuleData.version_history`), or of an event
+    * `at: time` - in the version that was the present one then: a `DateTime`, or nanoseconds since 1970
+
+  Errors: `:not_found`, also for what is gone; an error with reason `:not_found` for a version that is not kept.
+  """
+  @spec get_ast_node(repository(), ast_node_id(),
+          build: String.t() | pos_integer(),
+          at: DateTime.t() | integer()
+        ) ::
+          {:ok, Macro.t()} | {:error, :not_found | Error.t()}
+  defdelegate get_ast_node(repository, ast_node_id, opts \\ []), to: Nodes
+
+  @doc """
+  The id that a node goes by now: its own, or, for an id of an older version, that of what became of it.
+
+  Errors: `:not_found`, with what became of a node that is gone in `:details`: the `:file` it stood in, the `:build`
+  that had it last, `:removed_at_ns`, and `:around`, the id of what was around it and is still there.
+  """
+  @spec get_present_id(repository(), ast_node_id()) :: {:ok, ast_node_id()} | {:error, Error.t()}
+  defdelegate get_present_id(repository, ast_node_id), to: Nodes, as: :present_id
 
   @doc "Whether the repository holds the code of a node."
   @spec ast_node_exists?(repository(), ast_node_id()) :: boolean()

@@ -124,6 +124,10 @@ defmodule ElixirScope.Native do
   def source_diff(_old, _new), do: missing()
   def source_forward(_old, _new, _ids), do: missing()
   def source_survival(_old, _new), do: missing()
+  def repository_node_as_of(_ref, _id, _as_of), do: missing()
+  def repository_present_id(_ref, _id), do: missing()
+  def correlate_point_then(_ref, _point), do: missing()
+  def correlate_activation_then(_ref, _token), do: missing()
 
   # updates of a live repository
   def source_computed, do: missing()

@@ -20,17 +20,17 @@ defmodule ElixirScope.ASTRepository.ModuleData do
       `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
       `ElixirScope.ASTRepository.Coverage`)
     * from the repository - `:correlation_metadata` (the correlation ids that a caller stored for nodes of this
-      module), `:last_updated`
+      module), `:last_updated`, `:version_history` (versions of its file that are kept, oldest first, the present one last)
 
   `:ast_node_mapping` is large, so it is filled by `get_module(repo, name, fields: [:ast_node_mapping])` only;
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
   `nil` until a later step fills them (stored values are kept): `:dependencies`, `:error_patterns`,
-  `:first_instrumented`, `:version_history`.
+  `:first_instrumented`.
   """
 
   alias ElixirScope.ASTRepository.{BusinessRule, ComplexityMetrics, ExecutionStatistics, FunctionData}
-  alias ElixirScope.ASTRepository.{InstrumentationPoint, RuntimeInsights}
+  alias ElixirScope.ASTRepository.{InstrumentationPoint, RuntimeInsights, VersionEntry}
 
   defstruct [
     :module_name,
@@ -86,7 +86,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
           architectural_role: atom() | nil,
           first_instrumented: DateTime.t() | nil,
           last_updated: DateTime.t() | nil,
-          version_history: list() | nil,
+          version_history: [VersionEntry.t()] | nil,
           test_coverage: float() | nil,
           documentation_score: float() | nil,
           maintainability_index: float() | nil

@@ -5,13 +5,49 @@ defmodule ElixirScope.ASTRepository.Nodes do
   alias ElixirScope.ASTRepository.{Fault, Handle, Records, RuntimeInsights, Schema}
   alias ElixirScope.Core
 
-  def get_ast_node(repository, id) do
+  def get_ast_node(repository, id, opts) do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(id),
-         {:ok, ast} <- Core.Repository.node(ref, id) do
+         {:ok, as_of} <- as_of(opts),
+         {:ok, ast} <- node(ref, id, as_of) do
       {:ok, ast}
     else
       error -> absent(error)
+    end
+  end
+
+  defp node(ref, id, nil), do: Core.Repository.node(ref, id)
+  defp node(ref, id, as_of), do: Core.Diff.node_as_of(ref, id, as_of)
+
+  defp as_of([]), do: {:ok, nil}
+  defp as_of(build: build) when is_binary(build), do: {:ok, {:build, build}}
+  defp as_of(build: build) when is_integer(build) and build > 0, do: {:ok, {:instrumented, build}}
+  defp as_of(at: ns) when is_integer(ns) and ns >= 0, do: {:ok, {:at, ns}}
+
+  defp as_of(at: %DateTime{} = at) do
+    case DateTime.to_unix(at, :nanosecond) do
+      ns when ns >= 0 -> {:ok, {:at, ns}}
+      _ -> bad_as_of(at: at)
+    end
+  end
+
+  defp as_of(other), do: bad_as_of(other)
+
+  defp bad_as_of(opts) do
+    Fault.invalid(
+      :options,
+      opts,
+      "give build: (the id of a version, or an event's :build) or at: (a DateTime, or nanoseconds since 1970)"
+    )
+  end
+
+  def present_id(repository, id) do
+    with {:ok, ref} <- Handle.ref(repository),
+         :ok <- Schema.node_id(id),
+         {:ok, present} <- Core.Diff.present_id(ref, id) do
+      {:ok, present}
+    else
+      error -> explain(error, id)
     end
   end
 
@@ -131,6 +167,9 @@ defmodule ElixirScope.ASTRepository.Nodes do
     do: {:error, :not_found}
 
   defp absent(error), do: error
+
+  # What was removed says itself what became of it.
+  defp explain({:error, %{reason: :not_found, details: %{removed_at_ns: _}}} = gone, _id), do: gone
 
   defp explain({:error, %{reason: :not_found, details: %{what: "node"}}}, id) do
     Fault.not_found(

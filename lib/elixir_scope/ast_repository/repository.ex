@@ -101,7 +101,7 @@ defmodule ElixirScope.ASTRepository.Repository do
   defdelegate delete_module(repository, module_name), to: ASTRepository
   defdelegate store_function(repository, function_data), to: ASTRepository
   defdelegate get_function(repository, function_key), to: ASTRepository
-  defdelegate get_ast_node(repository, ast_node_id), to: ASTRepository
+  defdelegate get_ast_node(repository, ast_node_id, opts \\ []), to: ASTRepository
   defdelegate ast_node_exists?(repository, ast_node_id), to: ASTRepository
   defdelegate get_instrumentation_points(repository, ast_node_id), to: ASTRepository
   defdelegate store_correlation(repository, correlation_id, ast_node_id), to: ASTRepository

@@ -10,6 +10,9 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
     * `:pattern_based` - it has `:module` (and perhaps `:function` and `:arity`): the function, or the module
 
   All answers come from indexes of the native store; no message is sent.
+
+  An event of the log knows the build it came from. When the code has changed since, its node is the one that stood there
+  in the version of that build, and the answer is what became of it; `resolve/3` tells both.
   """
 
   alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeEvent, Schema}
@@ -21,7 +24,18 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   @events_default 1_000
 
   @type strategy :: :correlation_id | :line_based | :pattern_based
-  @type resolution :: %{ast_node_id: String.t(), strategy: strategy(), confidence: float()}
+
+  @typedoc """
+  `:then` is there for an event of code that has changed since: the `:ast_node_id` that the node had, the `:build` (a
+  version's id) and the `:file` it stood in, and whether it is `:gone`. `:ast_node_id` is the present id; of a node that
+  is gone, the one it had.
+  """
+  @type resolution :: %{
+          required(:ast_node_id) => String.t(),
+          required(:strategy) => strategy(),
+          required(:confidence) => float(),
+          optional(:then) => %{ast_node_id: String.t(), build: String.t(), file: String.t(), gone: boolean()}
+        }
 
   @doc "The node of an event; see the module's documentation."
   @spec correlate_event(term(), RuntimeEvent.t() | map()) :: {:ok, String.t()} | {:error, Error.t()}
@@ -101,6 +115,10 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
 
   defp first([strategy | rest], ref, event, error) do
     case try_one(strategy, ref, event) do
+      {:ok, %{ast_node_id: node, then: then}, confidence} ->
+        found = %{ast_node_id: node, strategy: strategy, confidence: confidence}
+        {:ok, if(then, do: Map.put(found, :then, then), else: found)}
+
       {:ok, node, confidence} ->
         {:ok, %{ast_node_id: node, strategy: strategy, confidence: confidence}}
 

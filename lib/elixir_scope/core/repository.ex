@@ -36,7 +36,13 @@ defmodule ElixirScope.Core.Repository do
     end)
   end
 
-  def node_exists(ref, id), do: Core.call(fn -> Native.repository_node_exists(ref, id) end)
+  def node_exists(ref, id) do
+    case Core.call(fn -> Native.repository_node_exists(ref, id) end) do
+      :large -> with {:ok, _present} <- Core.Diff.present_id(ref, id), do: :ok
+      other -> other
+    end
+  end
+
   def node_place(ref, id), do: Core.call(fn -> Native.repository_node_place(ref, id) end)
   def node_points(ref, id), do: Core.call(fn -> Native.repository_node_points(ref, id) end)
   def node_events(ref, id, limit), do: Core.call(fn -> Native.repository_node_events(ref, id, limit) end)
@@ -46,8 +52,21 @@ defmodule ElixirScope.Core.Repository do
   def correlation(ref, id), do: Core.call(fn -> Native.correlation_node(ref, id) end)
   def correlations_of(ref, node), do: Core.call(fn -> Native.correlation_ids(ref, node) end)
   def correlations(ref), do: Core.call(fn -> Native.correlation_all(ref) end)
-  def correlate_point(ref, point), do: Core.call(fn -> Native.correlate_point(ref, point) end)
-  def correlate_activation(ref, token), do: Core.call(fn -> Native.correlate_activation(ref, token) end)
+
+  # `{:ok, id}`, or `{:ok, %{ast_node_id:, then:}}` when the code is not what it was
+  def correlate_point(ref, point) do
+    case Core.call(fn -> Native.correlate_point(ref, point) end) do
+      :large -> Core.Diff.point_then(ref, point)
+      other -> other
+    end
+  end
+
+  def correlate_activation(ref, token) do
+    case Core.call(fn -> Native.correlate_activation(ref, token) end) do
+      :large -> Core.Diff.activation_then(ref, token)
+      other -> other
+    end
+  end
 
   def correlate_line(ref, file, line, column),
     do: Core.call(fn -> Native.correlate_line(ref, file, line, column) end)

@@ -9,6 +9,18 @@ pub enum Error {
     LimitExceeded { what: &'static str, limit: u64 },
     /// Nothing is stored under that key.
     NotFound { what: &'static str },
+    /// It was there, in an older version.
+    Gone {
+        what: &'static str,
+        /// The file it stood in.
+        file: String,
+        /// The version that had it last: the digest of its text.
+        build: String,
+        /// When the version without it came: nanoseconds since 1970.
+        at_ns: u64,
+        /// The id of what was around it and is still there.
+        around: Option<String>,
+    },
     /// The value changed since it was read (compare-and-swap).
     Conflict { what: &'static str },
     /// Someone else holds the only seat (the consumer's token, for one).
@@ -36,6 +48,15 @@ impl fmt::Display for Error {
                 write!(f, "{what} would pass the limit of {limit}")
             }
             Error::NotFound { what } => write!(f, "no such {what}"),
+            Error::Gone {
+                what, file, around, ..
+            } => {
+                write!(f, "no such {what} any more: it was removed from {file}")?;
+                match around {
+                    Some(around) => write!(f, "; what was around it is {around} now"),
+                    None => Ok(()),
+                }
+            }
             Error::Conflict { what } => write!(f, "{what} changed meanwhile"),
             Error::Busy { what } => write!(f, "{what} is busy"),
             Error::Invalid { what, detail } => write!(f, "invalid {what}: {detail}"),

@@ -68,3 +68,5 @@ pub const PATTERN_REGEX_BYTES_MAX: usize = 64 * 1024;
 pub const MATCH_CELLS_MAX: usize = 4 * 1024 * 1024;
 /// Matches of one search, those skipped by its offset included.
 pub const MATCHES_MAX: usize = 1024 * 1024;
+/// Bytes of the versions of files and modules that are no more: what old ids and old events are resolved with.
+pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;

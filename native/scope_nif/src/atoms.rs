@@ -17,6 +17,12 @@ rustler::atoms! {
     unknown,
 
     // details
+    removed_at_ns,
+    instrumented,
+    file,
+    build,
+    at,
+    around,
     limit,
     limit_ms,
     name,

@@ -11,7 +11,7 @@ use crate::atoms;
 pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
     let reason = match error {
         Error::LimitExceeded { .. } => atoms::limit_exceeded(),
-        Error::NotFound { .. } => atoms::not_found(),
+        Error::NotFound { .. } | Error::Gone { .. } => atoms::not_found(),
         Error::Conflict { .. } => atoms::conflict(),
         Error::Busy { .. } => atoms::busy(),
         Error::Invalid { .. } => atoms::invalid_argument(),
@@ -53,6 +53,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::LimitExceeded { what, .. } => {
             Some(format!("raise the limit of {what}, or store less"))
         }
+        Error::Gone { build, .. } => Some(format!(
+            "its code as it was is there for build: \"{}\"",
+            &build[..build.len().min(12)]
+        )),
         Error::Conflict { .. } => Some("read it again and repeat the change".into()),
         Error::Busy { .. } => Some("try again when the other has finished".into()),
         Error::Corrupt { .. } => {
@@ -78,6 +82,19 @@ fn details<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
         Error::LimitExceeded { what, limit } => {
             put(atoms::what(), what.encode(env));
             put(atoms::limit(), limit.encode(env));
+        }
+        Error::Gone {
+            what,
+            file,
+            build,
+            at_ns,
+            around,
+        } => {
+            put(atoms::what(), what.encode(env));
+            put(atoms::file(), file.encode(env));
+            put(atoms::build(), build.encode(env));
+            put(atoms::removed_at_ns(), at_ns.encode(env));
+            put(atoms::around(), around.encode(env));
         }
         Error::Unknown {
             what,

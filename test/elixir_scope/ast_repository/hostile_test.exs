@@ -28,6 +28,8 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     get_function: [{A, :f, 0}],
     update_function_runtime_data: [{A, :f, 0}, %{call_frequency: 1}],
     get_ast_node: ["A.f/0"],
+    get_ast_node: ["A.f/0", [at: 1]],
+    get_present_id: ["A.f/0"],
     get_node_location: ["A.f/0"],
     clause_metrics: ["A.f/0"],
     get_instrumentation_points: ["A.f/0"],

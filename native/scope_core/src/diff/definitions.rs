@@ -24,6 +24,8 @@ const MOVED_AND_RENAMED_LIKENESS_MIN: f32 = 0.8;
 const MARGIN_MIN: f32 = 0.05;
 /// A function of fewer entries is like too many others to be known by its body. `def f(x), do: g(x)` has some ten.
 const RENAMED_ENTRIES_MIN: usize = 8;
+/// The same, when not an entry differs: `def f(x), do: g(x, 1)`.
+const IDENTICAL_ENTRIES_MIN: usize = 6;
 /// Clauses of one function.
 const CLAUSE_LIKENESS_MIN: f32 = 0.4;
 /// Pairs that are compared by likeness; with more of them only what is identical is paired.
@@ -162,10 +164,14 @@ fn pair_functions(old: &Unit, new: &Unit, modules: &[u32]) -> Vec<u32> {
                 (false, _) => MOVED_AND_RENAMED_LIKENESS_MIN,
             };
             let known_by_name = same_name && same_module;
-            if !known_by_name && a[i].len().min(b[j].len()) < RENAMED_ENTRIES_MIN {
+            let likeness = a[i].dice(&b[j]);
+            let entries_min = match likeness == 1.0 && o.arity == n.arity {
+                true => IDENTICAL_ENTRIES_MIN,
+                false => RENAMED_ENTRIES_MIN,
+            };
+            if !known_by_name && a[i].len().min(b[j].len()) < entries_min {
                 return None;
             }
-            let likeness = a[i].dice(&b[j]);
             let bonus = if same_name { 0.1 } else { 0.0 };
             (likeness >= least && o.kind.is_macro() == n.kind.is_macro())
                 .then_some(likeness + bonus)

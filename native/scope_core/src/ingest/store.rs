@@ -207,6 +207,26 @@ impl RuntimeStore {
         })
     }
 
+    /// As `function_stats`, of functions that are one: it had other names before.
+    pub fn stats_of_all(&self, functions: &[FunctionKey]) -> Option<CallStats> {
+        self.read(|inner| {
+            let numbers = functions.iter();
+            let numbers = numbers.filter_map(|function| inner.tables.function_number(function));
+            inner.tables.sum(&numbers.collect::<Vec<_>>())
+        })
+    }
+
+    /// The clauses of a module that a build entered: where they stood when it was compiled.
+    pub fn points_of_build(&self, module: Atom, build: u64) -> Vec<PointInfo> {
+        self.read(|inner| {
+            let functions = inner.tables.functions.iter();
+            let own = functions.filter(|function| function.key.module == module);
+            let slots = own.flat_map(|function| &function.clauses);
+            let points = slots.map(|slot| inner.tables.points[*slot as usize].info);
+            points.filter(|point| point.build == build).collect()
+        })
+    }
+
     /// Every function that was entered, with its sums.
     pub fn functions(&self) -> Vec<(FunctionKey, CallStats)> {
         self.read(|inner| {

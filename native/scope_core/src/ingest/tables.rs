@@ -154,15 +154,24 @@ impl Tables {
 
     /// Sums over a function's clauses; `None` when none was entered.
     pub fn function_stats(&self, number: u32) -> Option<CallStats> {
-        let function = &self.functions[number as usize];
-        if self.calls_of(function) == 0 {
+        self.sum(&[number])
+    }
+
+    /// Sums over all clauses of functions that are one; `None` when none was entered.
+    pub fn sum(&self, numbers: &[u32]) -> Option<CallStats> {
+        let functions = || {
+            numbers
+                .iter()
+                .map(|number| &self.functions[*number as usize])
+        };
+        if functions().all(|function| self.calls_of(function) == 0) {
             return None;
         }
         let mut sum = Counters::new();
-        for slot in &function.clauses {
+        for slot in functions().flat_map(|function| &function.clauses) {
             sum.add(&self.points[*slot as usize].counters);
         }
-        sum.total_ns = function.total_ns;
+        sum.total_ns = functions().map(|function| function.total_ns).sum();
         Some(sum.stats())
     }
 

@@ -105,6 +105,25 @@ impl Correlations {
         Ok(())
     }
 
+    /// Makes what stands for some nodes stand for others. All are taken away before one is put: a node may go by the id
+    /// that another one had.
+    pub fn move_nodes(&self, moves: &[(Arc<str>, Arc<str>)]) {
+        let mut moved = Vec::new();
+        {
+            let _turn = self.writer.lock();
+            for (from, to) in moves {
+                for id in self.ids(from) {
+                    self.forget(&id, from);
+                    moved.push((id, to));
+                }
+            }
+        }
+        for (id, node) in moved {
+            // There were as many before, so the limit is not reached.
+            let _ = self.put(id, node);
+        }
+    }
+
     /// The node of an id.
     pub fn node(&self, id: &CorrelationId) -> Option<Arc<str>> {
         self.nodes.get(id).map(|found| found.clone())

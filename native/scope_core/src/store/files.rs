@@ -76,6 +76,8 @@ impl State {
                 && !Arc::ptr_eq(old, new)
             {
                 self.replaced(old, new);
+            } else if let (Some(old), None) = (old, new) {
+                self.removed(old);
             }
             changes.push(compare(path, old.map(|old| &**old), new.map(|new| &**new)));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ast::NodeIx;
 use crate::atoms::{self, Atom};
-use crate::capture::points::{FunctionKey, PointInfo};
+use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
 use crate::source::{Found, NodeId, Unit, module_text};
 use crate::store::repository::Repository;
@@ -115,6 +115,15 @@ impl Repository {
         self.with(|state| state.locate(id))
     }
 
+    /// As `locate`, at once: `None` when older versions have to be asked, which may take a comparison of two of them.
+    pub fn locate_now(&self, id: &str) -> Result<Option<Located>> {
+        let parsed = NodeId::parse(id)?;
+        self.with(|state| match state.locate_present(&parsed) {
+            None if state.history.is_empty() => Err(Error::NotFound { what: "node" }),
+            found => Ok(found),
+        })
+    }
+
     /// Whether an id names something here: a node, or a function or module that was stored without code.
     pub fn holds(&self, id: &str) -> bool {
         self.with(|state| state.holds(id))
@@ -170,55 +179,6 @@ impl Repository {
         }
     }
 
-    /// The id of the clause, call or `try` of a point, as far as the source is known; its function otherwise.
-    pub fn node_of_point(&self, literal: u64, point: &PointInfo) -> Result<Arc<str>> {
-        let record = self
-            .module(point.function.module)
-            .ok_or(Error::NotFound { what: "node" })?;
-        if let Some(cached) = self.shared.point_nodes.get(&literal)
-            && cached.0 == record.version
-        {
-            return Ok(cached.1.clone());
-        }
-        let id: Arc<str> = match record.definition() {
-            Some((unit, _, _)) => {
-                let FunctionKey {
-                    module,
-                    name,
-                    arity,
-                } = point.function;
-                let clause = unit.clause_at_line(
-                    (module, name, arity),
-                    point.line,
-                    point.column,
-                    Some(point.clause),
-                );
-                // What a macro of another module put there (`__using__`, a callback) has no clause of its own here.
-                match clause {
-                    Some(clause) => Arc::from(unit.clause_id(clause)),
-                    None => Arc::from(&*self.generated_at(unit, &record.id, point.line)),
-                }
-            }
-            None => Arc::from(&*function_id(&point.function)),
-        };
-        self.shared
-            .point_nodes
-            .insert(literal, (record.version, id.clone()));
-        Ok(id)
-    }
-
-    /// Generated code belongs to what generated it: the innermost node at its line, or else the module.
-    fn generated_at(&self, unit: &Arc<Unit>, module: &Arc<str>, line: u32) -> String {
-        if line == 0 {
-            return module.to_string();
-        }
-        let ix = unit.innermost_at(line, None);
-        match unit.module_of(ix) {
-            Some(_) => unit.node_id(ix),
-            None => module.to_string(),
-        }
-    }
-
     /// The innermost node around a place. `file` is relative to its project, absolute, or the end of a path.
     pub fn node_at(&self, file: &str, line: u32, column: Option<u32>) -> Result<String> {
         let not_found = || Error::NotFound { what: "node" };
@@ -258,19 +218,39 @@ impl Repository {
 }
 
 impl State {
+    /// What stands under an id now, or what became of what did.
     pub(super) fn locate(&self, id: &str) -> Result<Located> {
         let id = NodeId::parse(id)?;
-        let not_found = Error::NotFound { what: "node" };
+        if let Some(found) = self.locate_present(&id) {
+            return Ok(found);
+        }
+        match self.follow(&id) {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(gone)) => Err(gone.into()),
+            None => Err(Error::NotFound { what: "node" }),
+        }
+    }
+
+    fn locate_present(&self, id: &NodeId) -> Option<Located> {
         let unit = match id.module() {
-            Some(module) => {
-                let record = self.modules.get(module).ok_or(not_found.clone())?;
-                record.source.as_ref().map(|source| source.unit.clone())
-            }
-            None => self.file_of_anchor(id.anchor()),
+            Some(module) => self.modules.get(module)?.source.as_ref()?.unit.clone(),
+            None => self.file_of_anchor(id.anchor())?,
         };
-        let unit = unit.ok_or(not_found.clone())?;
-        let found = unit.resolve(&id).ok_or(not_found)?;
-        Ok(Located { unit, found })
+        let found = unit.resolve(id)?;
+        Some(Located { unit, found })
+    }
+
+    /// The present id of what an id of an older version names; `None` for an id of this one, and for what is gone.
+    pub(super) fn present_id(&self, id: &str) -> Option<String> {
+        if self.history.is_empty() {
+            return None;
+        }
+        let id = NodeId::parse(id).ok()?;
+        if self.locate_present(&id).is_some() {
+            return None;
+        }
+        let found = self.follow(&id)?.ok()?;
+        Some(found.unit.id_of(found.found))
     }
 
     pub(super) fn holds(&self, id: &str) -> bool {
@@ -279,7 +259,7 @@ impl State {
             || self.functions.keys().any(|key| function_id(key) == id)
     }
 
-    fn file_of_anchor(&self, anchor: &str) -> Option<Arc<Unit>> {
+    pub(super) fn file_of_anchor(&self, anchor: &str) -> Option<Arc<Unit>> {
         let path = anchor
             .replace("%3A", ":")
             .replace("%23", "#")

@@ -3,6 +3,7 @@
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
 mod batch;
+mod builds;
 mod change;
 mod columns;
 mod complexity;
@@ -13,6 +14,7 @@ mod files;
 mod function_row;
 mod graph_answer;
 mod graphs;
+mod history;
 mod import;
 mod locate;
 mod meaning;
@@ -24,6 +26,7 @@ mod record;
 mod replace;
 mod repository;
 mod saved;
+mod saved_history;
 mod snapshot;
 mod state;
 mod stats;
@@ -32,6 +35,7 @@ mod view;
 mod write;
 
 pub use batch::{Applied, Operation, Rejected};
+pub use builds::{AsOf, PointNode, Then, VersionEntry};
 pub use change::{FileChange, Kind as ChangeKind};
 pub use columns::{Cell, Code, Column};
 pub use complexity::{clause_metrics, clauses_of, function_metrics, module_metrics};
@@ -40,6 +44,7 @@ pub use coverage::{Coverage, crap, function_coverage};
 pub use dependency_answer::{Level, Of, cycle_values, dependencies_of, dependency_graph};
 pub use function_row::FunctionRow;
 pub use graph_answer::{CallOptions, call_graph, function_calls};
+pub use history::{Gone, History, Version};
 pub use import::{Imported, Parsed};
 pub use locate::{Located, function_id, function_number, runtime_key};
 pub use module_row::{ModuleRow, id_value};
@@ -63,3 +68,7 @@ pub(crate) mod tests;
 #[cfg(test)]
 #[path = "files_test.rs"]
 mod files_tests;
+
+#[cfg(test)]
+#[path = "history_test.rs"]
+mod history_tests;

@@ -62,6 +62,7 @@ fields! {
         HasPerformance = "has_performance_data",
         FunctionCount = "function_count",
         NodeCount = "node_count",
+        Versions = "version_history",
         Coverage = "test_coverage",
     }
 }
@@ -278,6 +279,7 @@ impl<'a> ModuleRow<'a> {
             ModuleField::FunctionCount => of(&|_, module| number(module.functions.len() as u32)),
             ModuleField::Coverage => self.coverage().map_or(Value::nil(), Value::Float),
             ModuleField::NodeCount => of(&|unit, module| number(unit.ast().size(module.node))),
+            ModuleField::Versions => self.view.repository.version_values(&self.record.id),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
 use crate::ingest::{RuntimeLimits, RuntimeStore};
 use crate::source::{Unit, module_text};
+use crate::store::builds::{Builds, PointNode};
 use crate::store::correlations::{CorrelationId, Correlations};
 use crate::store::graphs::Graphs;
 use crate::store::record::{Fields, FunctionRecord, ModuleRecord};
@@ -54,10 +55,11 @@ pub(super) struct Shared {
     /// Held shared while a correlation is stored, exclusively while all of them are replaced.
     correlating: RwLock<()>,
     runtime: Arc<RuntimeStore>,
-    /// From a point's literal to the id of its node, as of a version of its module.
-    pub(super) point_nodes: DashMap<u64, (u64, Arc<str>), ahash::RandomState>,
     pub(super) graphs: Graphs,
     pub(super) processes: crate::store::processes::Cache,
+    /// From a point's literal to its node, as of a version of its module.
+    pub(super) point_nodes: DashMap<u64, (u64, Arc<PointNode>), ahash::RandomState>,
+    pub(super) builds: Builds,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -88,6 +90,7 @@ impl Repository {
             point_nodes: DashMap::default(),
             graphs: Graphs::default(),
             processes: Default::default(),
+            builds: Builds::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -167,7 +170,12 @@ impl Repository {
         self.open()?;
         let mut draft = self.shared.state.load().draft();
         let changed = change(&mut draft)?;
+        let moves = std::mem::take(&mut draft.moves);
+        // Whoever stores a correlation meanwhile would store it for an id that is about to be another.
+        let _alone = (!moves.is_empty()).then(|| self.shared.correlating.write());
+        let correlations = draft.correlations.clone();
         self.shared.state.store(Arc::new(draft));
+        correlations.move_nodes(&moves);
         Ok(changed)
     }
 
@@ -188,6 +196,16 @@ impl Repository {
         let _alone = self.shared.correlating.write();
         self.open()?;
         Ok(read(&self.shared.state.load_full()))
+    }
+
+    /// The names under which the runtime knew a function before it was renamed.
+    pub fn former_names(&self, key: &FunctionKey) -> Vec<FunctionKey> {
+        self.with(|state| state.history.former_names(key).to_vec())
+    }
+
+    /// The present name of a function that the runtime knew by this one.
+    pub fn present_name(&self, key: &FunctionKey) -> Option<FunctionKey> {
+        self.with(|state| state.history.present_name(key))
     }
 
     // Modules
@@ -268,7 +286,12 @@ impl Repository {
     pub fn put_correlation(&self, id: CorrelationId, node: &str) -> Result<()> {
         let _shared = self.shared.correlating.read();
         self.open()?;
-        self.shared.state.load().correlations.put(id, node)
+        let state = self.shared.state.load();
+        // An id of an older version stands for what became of it.
+        let present = state.present_id(node);
+        state
+            .correlations
+            .put(id, present.as_deref().unwrap_or(node))
     }
 
     // Insights
@@ -279,7 +302,8 @@ impl Repository {
             if !draft.holds(node) {
                 return Err(Error::NotFound { what: "node" });
             }
-            draft.put_insight(node, fields);
+            let present = draft.present_id(node);
+            draft.put_insight(present.as_deref().unwrap_or(node), fields);
             Ok(())
         })
     }
@@ -289,8 +313,20 @@ impl Repository {
         self.with(|state| !state.insights.is_empty())
     }
 
+    /// Of an id of an older version, what was learnt of what became of it.
     pub fn insight(&self, node: &str) -> Option<Arc<Fields>> {
-        self.with(|state| state.insights.get(node).cloned())
+        self.with(|state| {
+            let present = || state.insights.get(&*state.present_id(node)?);
+            state.insights.get(node).or_else(present).cloned()
+        })
+    }
+
+    /// The correlation ids of a node; of an id of an older version, those of what became of it.
+    pub fn correlation_ids(&self, node: &str) -> Vec<CorrelationId> {
+        self.with(|state| match state.present_id(node) {
+            Some(present) => state.correlations.ids(&present),
+            None => state.correlations.ids(node),
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::store::files::Files;
 use crate::store::import::absolute;
 use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 use crate::store::repository::{Limits, Repository};
+use crate::store::saved_history::SavedHistory;
 use crate::store::state::State;
 use crate::store::write::too_many_modules;
 use crate::value::Value;
@@ -38,6 +39,8 @@ struct Saved {
     insights: Vec<(String, SavedFields)>,
     correlations: Vec<(CorrelationId, String)>,
     runtime: SavedRuntime,
+    #[serde(default)]
+    history: SavedHistory,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,6 +121,7 @@ impl Repository {
                 .map(|(id, node)| (id, node.to_string()))
                 .collect(),
             runtime: self.runtime().to_saved(true),
+            history: state.history.to_saved(state),
         };
         let mut bytes = vec![0; HEAD_BYTES];
         rmp_serde::encode::write(&mut bytes, &saved).map_err(|error| Error::Invalid {
@@ -198,6 +202,7 @@ fn build(saved: Saved, limits: Limits) -> Result<Repository> {
             let fields = Arc::new(Fields::new(fields));
             draft.insights.insert(Arc::from(node), fields);
         }
+        draft.restore_history(saved.history)?;
         let correlations = saved.correlations.into_iter();
         draft
             .correlations

@@ -50,8 +50,9 @@ impl Repository {
         correlations.replace(snapshot.correlations.iter().cloned())?;
         self.write_alone(|draft| {
             let version = draft.version.max(snapshot.state.version);
-            *draft = snapshot.state.draft();
+            let before = std::mem::replace(draft, snapshot.state.draft());
             draft.version = version;
+            draft.keep_history(before);
             draft.correlations = Arc::new(correlations);
             // A version of its own for each record: whoever read it before and writes now is told of the conflict.
             let modules: Vec<_> = draft.modules.values().cloned().collect();

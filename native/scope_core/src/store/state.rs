@@ -12,6 +12,7 @@ use crate::atoms::Atom;
 use crate::capture::points::FunctionKey;
 use crate::source::Unit;
 use crate::store::correlations::Correlations;
+use crate::store::history::History;
 use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord};
 
 pub(super) type Map<K, V> = GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
@@ -35,6 +36,9 @@ pub struct State {
     /// The one thing in here that changes in place: an entry for each event would be a state for each event. It belongs
     /// to the state so that restoring replaces records and correlations at once.
     pub(super) correlations: Arc<Correlations>,
+    pub(super) history: History,
+    /// Nodes that a change gave other ids: what correlations are to follow once the change is published.
+    pub(super) moves: Vec<(Arc<str>, Arc<str>)>,
     sorted: OnceLock<Arc<[Arc<ModuleRecord>]>>,
     units: OnceLock<Arc<[Arc<Unit>]>>,
 }
@@ -49,6 +53,8 @@ impl State {
             definers: Map::default(),
             insights: Map::default(),
             correlations: Arc::new(Correlations::new(correlations_max)),
+            history: History::default(),
+            moves: Vec::new(),
             sorted: OnceLock::new(),
             units: OnceLock::new(),
         }

@@ -51,7 +51,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What is known of a function, under all the names that it had.
     pub fn stats(&self, key: &FunctionKey) -> Option<CallStats> {
+        let former = self.repository.former_names(key);
+        if !former.is_empty() {
+            let all: Vec<FunctionKey> = std::iter::once(*key).chain(former).collect();
+            return self.repository.runtime().stats_of_all(&all);
+        }
         if !self.bulk {
             return self.repository.runtime().function_stats(key);
         }
@@ -108,17 +114,22 @@ impl<'a> View<'a> {
         all.get(key).cloned().unwrap_or_default()
     }
 
-    /// `[%{function: key, count: n}]` of the other ends of a function's edges, most frequent first.
+    /// `[%{function: key, count: n}]` of the other ends of a function's edges, most frequent first. What was observed
+    /// under a former name counts for the present one.
     pub fn neighbours(&self, key: &FunctionKey, outgoing: bool) -> Vec<(FunctionKey, u64)> {
         let mut counts: AHashMap<FunctionKey, u64> = AHashMap::new();
-        for edge in self.edges(key) {
-            let (own, other) = if outgoing {
-                (edge.caller, edge.callee)
-            } else {
-                (edge.callee, edge.caller)
-            };
-            if own == *key {
-                *counts.entry(other).or_default() += edge.count;
+        let names = std::iter::once(*key).chain(self.repository.former_names(key));
+        for name in names {
+            for edge in self.edges(&name) {
+                let (own, other) = if outgoing {
+                    (edge.caller, edge.callee)
+                } else {
+                    (edge.callee, edge.caller)
+                };
+                if own == name {
+                    let other = self.repository.present_name(&other).unwrap_or(other);
+                    *counts.entry(other).or_default() += edge.count;
+                }
             }
         }
         let mut all: Vec<_> = counts.into_iter().collect();

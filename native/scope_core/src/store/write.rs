@@ -85,15 +85,19 @@ impl State {
             created_ns: current.as_ref().map_or(now, |found| found.created_ns),
             updated_ns: now,
         };
+        let unit = |record: &ModuleRecord| record.source.as_ref().map(|source| source.unit.clone());
+        let (old, new) = (current.as_deref().and_then(unit), unit(&record));
         self.modules.insert(id, Arc::new(record));
+        self.superseded(old, new);
         Ok(version)
     }
 
     /// Errors: `NotFound`.
     pub(super) fn delete_module(&mut self, name: Atom) -> Result<()> {
-        if self.modules.remove(&*module_text(name)).is_none() {
-            return Err(Error::NotFound { what: "module" });
-        }
+        let removed = self.modules.remove(&*module_text(name));
+        let removed = removed.ok_or(Error::NotFound { what: "module" })?;
+        let unit = removed.source.as_ref().map(|source| source.unit.clone());
+        self.superseded(unit, None);
         self.functions.retain(|key, _| key.module != name);
         self.next_version();
         Ok(())

@@ -22,9 +22,7 @@ fn correlation_put<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>, node: Term<
 #[rustler::nif(schedule = "DirtyCpu")]
 fn correlation_ids<'a>(env: Env<'a>, handle: Term<'a>, node: Term<'a>) -> Term<'a> {
     let ids = || {
-        let ids = repository_of(handle)?
-            .correlations()
-            .ids(args::text(node, "ast_node_id")?);
+        let ids = repository_of(handle)?.correlation_ids(args::text(node, "ast_node_id")?);
         ids.iter()
             .map(|id| value_to_term(env, &id_value(id)))
             .collect::<Result<Vec<_>>>()

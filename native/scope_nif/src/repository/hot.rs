@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustler::codegen_runtime::{ErlNifEnv, ErlNifTerm, c_int, inventory};
 use rustler::{Encoder, Env, Term};
+use scope_core::capture::points::PointInfo;
 use scope_core::error::{Error, Result};
+use scope_core::store::Repository;
 
 use super::args;
 use super::cells;
@@ -96,7 +98,20 @@ fn node_of_point<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
     let repository = repository_of(arguments[0])?;
     let literal = args::count(arguments[1], "point")?;
     let point = super::point_info(literal).ok_or(Error::NotFound { what: "point" })?;
-    ok(env, &*repository.node_of_point(literal, &point)?)
+    point_node(env, &repository, literal, &point)
+}
+
+/// `:large` when older versions of the code have to be asked.
+fn point_node<'a>(
+    env: Env<'a>,
+    repository: &Repository,
+    literal: u64,
+    point: &PointInfo,
+) -> Result<Term<'a>> {
+    match repository.node_of_point_now(literal, point) {
+        Some(node) => ok(env, &*node?),
+        None => Ok(atoms::large().encode(env)),
+    }
 }
 
 /// The node of a native activation, through the event log.
@@ -107,13 +122,15 @@ fn node_of_activation<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'
         .runtime()
         .point_of(token)
         .ok_or(Error::NotFound { what: "activation" })?;
-    ok(env, &*repository.node_of_point(point.literal(), &point)?)
+    point_node(env, &repository, point.literal(), &point)
 }
 
-/// The code of a node; `:large` when that is work for a dirty scheduler.
+/// The code of a node; `:large` when that is work for a dirty scheduler: much code, or older versions to ask.
 fn node<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
     let repository = repository_of(arguments[0])?;
-    let located = repository.locate(args::text(arguments[1], "ast_node_id")?)?;
+    let Some(located) = repository.locate_now(args::text(arguments[1], "ast_node_id")?)? else {
+        return Ok(atoms::large().encode(env));
+    };
     let nodes = located.nodes();
     let entries: u32 = nodes
         .iter()
@@ -125,8 +142,11 @@ fn node<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
     ok(env, cells::nodes(env, &located.unit, &nodes)?)
 }
 
-/// `:ok`, or the error of looking.
+/// `:ok`, or the error of looking; `:large` when older versions of the code have to be asked.
 fn node_exists<'a>(env: Env<'a>, arguments: &[Term<'a>]) -> Result<Term<'a>> {
-    repository_of(arguments[0])?.locate(args::text(arguments[1], "ast_node_id")?)?;
-    Ok(atoms::ok().encode(env))
+    let repository = repository_of(arguments[0])?;
+    match repository.locate_now(args::text(arguments[1], "ast_node_id")?)? {
+        Some(_) => Ok(atoms::ok().encode(env)),
+        None => Ok(atoms::large().encode(env)),
+    }
 }

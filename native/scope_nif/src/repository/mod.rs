@@ -17,6 +17,7 @@ mod records;
 mod searches;
 mod stored;
 mod updates;
+mod versions;
 
 pub(crate) use args::text;
 

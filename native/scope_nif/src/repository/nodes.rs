@@ -2,7 +2,7 @@
 
 use rustler::{Encoder, Env, Term};
 use scope_core::atoms::intern;
-use scope_core::capture::points::{PointInfo, PointKind};
+use scope_core::capture::points::{FunctionKey, PointInfo, PointKind};
 use scope_core::error::{Error, Result};
 use scope_core::ingest::{Event, EventFilter, EventKind};
 use scope_core::source::{Found, Position};
@@ -13,6 +13,7 @@ use scope_core::value::Value;
 
 use super::args;
 use super::cells;
+use super::versions::then_value;
 use super::{points_of, repository_of};
 use crate::error::{reply, reply_ok};
 use crate::terms::value_to_term;
@@ -27,14 +28,15 @@ fn repository_node_large<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>) -> Te
     reply(env, node())
 }
 
-/// `%{ast_node_id:, kind:, file:, line:, column:}`.
-#[rustler::nif]
+/// `%{ast_node_id:, kind:, file:, line:, column:}`. On a dirty scheduler: older versions may have to be asked.
+#[rustler::nif(schedule = "DirtyCpu")]
 fn repository_node_place<'a>(env: Env<'a>, handle: Term<'a>, id: Term<'a>) -> Term<'a> {
     let place = || {
         let repository = repository_of(handle)?;
         let id = args::text(id, "ast_node_id")?;
         let value = match repository.locate(id) {
-            Ok(located) => place_of(id, &located),
+            // The id as it is now: the one that was asked for may be of an older version.
+            Ok(located) => place_of(&located.unit.id_of(located.found), &located),
             Err(error) => return Err(error),
         };
         value_to_term(env, &value)
@@ -136,15 +138,19 @@ fn repository_node_events<'a>(
         let id = args::text(id, "ast_node_id")?;
         let limit = args::count(limit, "limit")? as usize;
         let begun = EventFilter {
-            functions: Some(functions_of(&repository, id)?),
+            functions: Some(with_former_names(
+                &repository,
+                functions_of(&repository, id)?,
+            )),
             kinds: Some(vec![EventKind::Enter]),
             newest_first: true,
             ..EventFilter::default()
         };
         let located = repository.locate(id).ok();
-        let clause = located
-            .as_ref()
-            .and_then(|located| Some((located, located.clause()?)));
+        let clause = located.and_then(|located| {
+            let clause = located.clause()?;
+            Some(located.unit.clause_id(clause))
+        });
         // Other clauses of the function fall away below, so more are read than are asked for.
         let read = if clause.is_some() {
             limit.saturating_mul(8).max(limit)
@@ -152,9 +158,14 @@ fn repository_node_events<'a>(
             limit
         };
         let found = repository.runtime().events(&begun, read);
-        let own = found
-            .into_iter()
-            .filter(|event| clause.is_none_or(|(located, _)| is_at(located, &event.point)));
+        // By what became of the clause of then: the event may be of an older version of the code.
+        let is_own = |event: &Event| {
+            clause.as_ref().is_none_or(|clause| {
+                let node = repository.node_of_point(event.point.literal(), &event.point);
+                node.is_ok_and(|node| *node == **clause)
+            })
+        };
+        let own = found.into_iter().filter(is_own);
         let mut newest: Vec<Event> = own.take(limit).collect();
         newest.reverse();
         newest
@@ -165,11 +176,17 @@ fn repository_node_events<'a>(
     reply(env, events())
 }
 
+/// Functions under all the names that they had.
+fn with_former_names(repository: &Repository, functions: Vec<FunctionKey>) -> Vec<FunctionKey> {
+    let names = functions.into_iter().flat_map(|key| {
+        let former = repository.former_names(&key);
+        std::iter::once(key).chain(former)
+    });
+    names.collect()
+}
+
 /// The functions that ran at a node.
-fn functions_of(
-    repository: &Repository,
-    id: &str,
-) -> Result<Vec<scope_core::capture::points::FunctionKey>> {
+fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
     let located = match repository.locate(id) {
         Ok(located) => located,
         // A function may be known without its code.
@@ -208,14 +225,18 @@ fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Res
         _ => Value::nil(),
     };
     let reason = ended.and_then(|event| event.reason);
-    let metadata = match reason {
-        Some(reason) => Value::record(vec![(intern("reason"), Value::Atom(reason))]),
-        None => Value::record(Vec::new()),
-    };
     let point = &began.point;
     let literal = point.literal();
-    let node = repository.node_of_point(literal, point);
+    let place = repository.place_of_point(literal, point);
+    let then = place.as_ref().ok().and_then(|node| node.then.clone());
+    let mut metadata = Vec::new();
+    metadata.extend(reason.map(|reason| (intern("reason"), Value::Atom(reason))));
+    metadata.extend(then.as_ref().map(|then| (intern("then"), then_value(then))));
+    let metadata = Value::record(metadata);
+    let node = place.map(|node| node.id.clone());
     let unit = repository.definition(point.function.module);
+    // Where the line of an older version is.
+    let file = then.map(|then| Value::text(&then.file));
     let event = structure(
         "ElixirScope.ASTRepository.RuntimeEvent",
         vec![
@@ -237,7 +258,9 @@ fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Res
             ("arity", Value::Int(i64::from(point.function.arity))),
             (
                 "file",
-                unit.map_or(Value::nil(), |(unit, _)| Value::text(unit.file())),
+                file.unwrap_or_else(|| {
+                    unit.map_or(Value::nil(), |(unit, _)| Value::text(unit.file()))
+                }),
             ),
             (
                 "line",
