@@ -44,7 +44,11 @@ defmodule ElixirScope.ASTRepository.Pattern do
   | `f(x)` | `f x` | |
 
   Modules in a pattern are written in full. A local function that hides an import is not the imported one, and a
-  variable is no call.
+  variable is no call. Macros are not run: what a `use` imports or aliases is not seen. Of a module that is imported
+  whole, `Mod.f(_)` is taken to be `f(_)`; `Mod._(...)` is not.
+
+  A pipe is one call, from its first value on: `a |> f(b)` is found as a whole, and `f(b)` in it is no `f/1`.
+  `{:a, 1}` is also found in `[a: 1]`, which is the same code; the `do` of a block is not.
 
   ## Guards
 

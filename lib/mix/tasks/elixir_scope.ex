@@ -8,6 +8,7 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.run` - runs code under observation
     * `mix elixir_scope.import` - reads source, runs nothing
     * `mix elixir_scope.query` - asks a saved repository
+    * `mix elixir_scope.search` - finds code by code
 
   `mix help TASK` or `mix TASK --help` says more of each.
 

@@ -318,6 +318,19 @@ defmodule ElixirScope.ASTRepository.SearchTest do
                ASTRepository.find_ast_nodes_by_pattern(repo, pattern, timeout: 50)
     end
 
+    test "so do nested alternatives and negations" do
+      repo = repository(in_function("g(#{Enum.map_join(1..24, ", ", &to_string/1)})"))
+      any = Enum.map_join(1..23, ", ", fn _ -> "__any__(_, __any__(_, _), __not__(__not__(_)))" end)
+
+      assert {:error, %Error{reason: :limit_exceeded}} =
+               ASTRepository.find_ast_nodes_by_pattern(repo, "g(#{any}, 0)", timeout: 50)
+
+      any = Enum.map_join(1..23, ", ", fn _ -> "__any__(_, __any__(_, _))" end)
+
+      assert {:error, %Error{reason: :timeout}} =
+               ASTRepository.find_ast_nodes_by_pattern(repo, "g(#{any}, 0)", timeout: 50)
+    end
+
     test "depth is no danger" do
       deep = String.duplicate("[", 2_000) <> "1" <> String.duplicate("]", 2_000)
       repo = repository(in_function(deep))

@@ -137,7 +137,9 @@ defmodule ElixirScope.ASTRepository.Pattern.Steps do
   defp one({:&, _, [{:/, _, [{name, _, _} = variable, arity]}]}, %{literal: false} = state)
        when is_variable(variable) do
     {arity, state} = one(arity, state)
-    {[{:call, {"&", false}, 1}, {:call, {"/", false}, 2}, {:variable, text(name), 0}, arity], state}
+    name = text(name)
+    target = if String.starts_with?(name, "_"), do: {:any, nil, 0}, else: {:variable, name, 0}
+    {[{:call, {"&", false}, 1}, {:call, {"/", false}, 2}, target, arity], state}
   end
 
   # Modules

@@ -139,8 +139,8 @@ impl<'a> Reader<'a> {
         first.and_then(|pair| self.ast.atom(pair)) == Some(atom(Word::Do))
     }
 
-    /// Code that has a meaning of its own: not a part of an alias, of a dot, of a block's `do ... end`, the list of an
-    /// arrow's arguments, or a variable's context.
+    /// Code that has a meaning of its own: not a part of an alias, of a dot, of a block's `do ... end`, of `&Mod.f/1`,
+    /// the list of an arrow's arguments, or a variable's context.
     pub(super) fn stands_alone(self, ix: NodeIx) -> bool {
         if self.is_call(ix, Word::Dot) {
             return false;
@@ -158,6 +158,12 @@ impl<'a> Reader<'a> {
             Kind::List if of_call && self.is_call(parent, Word::Arrow) => ix.0 != parent.0 + 1,
             Kind::List => !self.is_do_list(ix),
             Kind::Pair => !self.is_do_list(parent),
+            // `Mod.f` of `&Mod.f/1` is no call.
+            Kind::CallExpr if of_call && self.is_call(parent, Word::Slash) => {
+                let outer = self.ast.parent(parent);
+                let captured = outer.and_then(|outer| self.capture(outer));
+                captured.is_none_or(|(target, _)| target != ix)
+            }
             _ => true,
         }
     }

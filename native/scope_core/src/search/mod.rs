@@ -4,6 +4,7 @@
 //! a machine with explicit stacks compares, looking through aliases, imports and pipes. Work is bounded by a deadline
 //! and a limit of matches, whatever the pattern.
 
+mod anchor;
 mod budget;
 mod call;
 mod check;

@@ -2,6 +2,7 @@
 
 use crate::ast::{Kind, NodeIx};
 use crate::error::Result;
+use crate::source::words::{Word, atom};
 
 use super::item::Item;
 use super::machine::{Goal, Machine, Other};
@@ -14,6 +15,13 @@ impl Machine<'_> {
         let op = self.pattern.node(pattern).op;
         let item = match (op, item) {
             (Op::Block | Op::Rest(_), item) => item,
+            // A block that is looked for as it is written.
+            (
+                Op::Call {
+                    name: Some(name), ..
+                },
+                item,
+            ) if name == atom(Word::Block) => item,
             (_, Item::Node(ix)) => Item::Node(self.reader.unwrapped(ix)),
             (_, item) => item,
         };

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use crate::ast::{Kind, NodeIx};
+use crate::ast::{Ast, Kind, NodeIx};
 use crate::atoms::Atom;
 use crate::source::Unit;
-use crate::source::words::{Word, atom};
+use crate::source::words::Word;
 
+use super::anchor::{Anchor, anchor};
+use super::guard::Test;
 use super::item::Reader;
 use super::pattern::{Op, Pattern, Pix};
 use super::postings::{Postings, Use};
@@ -19,38 +21,46 @@ pub(super) struct Plan {
     required: Vec<(Atom, Use)>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Anchor {
-    /// The root uses one of these names.
-    Names(Vec<(Atom, Use)>),
-    /// The root is of one of these kinds, by bit.
-    Kinds(u16),
-    /// The root names this module.
-    Module(Atom),
-}
-
-const ALL: u16 = u16::MAX;
-
 impl Plan {
     pub(super) fn new(pattern: &Pattern) -> Plan {
-        let anchors = pattern.roots.iter().map(|&root| anchor(pattern, root));
+        let mut anchors: Vec<Anchor> = pattern
+            .roots
+            .iter()
+            .map(|&root| anchor(pattern, root))
+            .collect();
         let mut required = Vec::new();
         require(pattern, pattern.roots[0], &mut required);
-        Plan {
-            anchors: anchors.collect(),
-            required,
+        let tests = pattern.guard.tests();
+        // Where all of them have to hold, each of them says something.
+        if !tests
+            .iter()
+            .any(|test| matches!(test, Test::Or(_) | Test::Not))
+        {
+            for test in tests {
+                match test {
+                    Test::Inside(root)
+                    | Test::Contains(_, root)
+                    | Test::Follows(root)
+                    | Test::Precedes(root) => {
+                        require(pattern, pattern.roots[*root], &mut required);
+                    }
+                    Test::Is(slot, class) if names_root(pattern, *slot) => {
+                        anchors[0].kinds &= class.kinds()
+                    }
+                    _ => {}
+                }
+            }
         }
+        required.sort_unstable();
+        required.dedup();
+        Plan { anchors, required }
     }
 
     /// Whether a file can have a match at all.
     pub(super) fn admits(&self, postings: &Postings) -> bool {
         let used = |&(name, used): &(Atom, Use)| postings.count(name, used) > 0;
         self.required.iter().all(used)
-            && match &self.anchors[0] {
-                Anchor::Names(names) => names.iter().any(used),
-                Anchor::Kinds(kinds) => *kinds != 0,
-                Anchor::Module(_) => true,
-            }
+            && (self.anchors[0].scans() || self.anchors[0].names.iter().any(used))
     }
 
     /// The nodes within a range that one of the roots may match at, in their order.
@@ -63,45 +73,90 @@ impl Plan {
         into: &mut Vec<u32>,
     ) {
         into.clear();
-        let reader = Reader { ast: unit.ast() };
-        let pipes = pattern.through.pipes;
-        let whole = |ix: NodeIx| match reader.piped_whole(ix) {
-            Some(whole) if pipes => whole,
-            _ => ix,
-        };
-        match &self.anchors[root] {
-            Anchor::Names(names) => {
-                let postings = unit.postings();
-                for &(name, used) in names {
-                    postings.collect(name, used, into);
-                }
-                for at in into.iter_mut() {
-                    let ix = called(reader, NodeIx(*at));
-                    *at = whole(ix).0;
-                }
-                into.sort_unstable();
-                into.dedup();
-                into.retain(|at| within.contains(at));
-            }
-            Anchor::Module(module) => {
-                let named = unit.named_modules().filter(|(_, named)| named == module);
-                into.extend(named.map(|(ix, _)| ix.0));
-                let postings = unit.postings();
-                postings.collect(*module, Use::Atom, into);
-                into.sort_unstable();
-                into.retain(|at| within.contains(at));
-            }
-            Anchor::Kinds(kinds) => {
-                let ast = unit.ast();
-                into.extend(within.filter(|&at| {
-                    let ix = NodeIx(at);
-                    kinds >> ast.kind(ix) as u16 & 1 == 1
-                        && reader.stands_alone(ix)
-                        && !(pipes && reader.piped_whole(ix).is_some())
-                }));
+        let anchor = &self.anchors[root];
+        let ast = unit.ast();
+        let reader = Reader { ast };
+        for &(name, used) in &anchor.names {
+            unit.postings().collect(name, used, into);
+        }
+        for at in into.iter_mut() {
+            *at = called(reader, NodeIx(*at)).0;
+        }
+        for &module in &anchor.modules {
+            let named = unit.named_modules().filter(|(_, named)| *named == module);
+            into.extend(named.map(|(ix, _)| ix.0));
+        }
+        for &module in &anchor.receivers {
+            let own = unit.modules().iter().any(|one| one.name == module);
+            into.extend(unit.calls().of_module(module, own).map(|ix| ix.0));
+        }
+        if pattern.through.pipes {
+            for at in into.iter_mut() {
+                *at = reader.piped_whole(NodeIx(*at)).map_or(*at, |whole| whole.0);
             }
         }
+        // What comes by names may be anywhere; it is little.
+        into.retain(|at| within.contains(at));
+        if anchor.kinds != 0 || !anchor.literals.is_empty() {
+            scan(anchor, pattern, ast, within, into);
+        }
+        if !into.is_sorted() {
+            into.sort_unstable();
+        }
+        into.dedup();
     }
+}
+
+/// The kinds that literals are of.
+const LITERALS: u16 = 1 << Kind::Int as u16
+    | 1 << Kind::WideInt as u16
+    | 1 << Kind::Float as u16
+    | 1 << Kind::Binary as u16;
+
+/// Adds the nodes of the anchor's kinds and literals.
+fn scan(anchor: &Anchor, pattern: &Pattern, ast: &Ast, within: Range<u32>, into: &mut Vec<u32>) {
+    let reader = Reader { ast };
+    let pipes = pattern.through.pipes;
+    let literals = match anchor.literals.is_empty() {
+        true => 0,
+        false => LITERALS,
+    };
+    for at in within {
+        let ix = NodeIx(at);
+        let bit = 1 << ast.kind(ix) as u16;
+        let wanted = anchor.kinds & bit != 0
+            || literals & bit != 0
+                && anchor
+                    .literals
+                    .iter()
+                    .any(|&one| is_literal(pattern, ast, ix, one));
+        if !wanted || !reader.stands_alone(ix) {
+            continue;
+        }
+        match reader.piped_whole(ix) {
+            // The pipe is a call itself, and comes on its own where calls are looked for.
+            Some(whole) if pipes => {
+                if anchor.kinds >> Kind::Call as u16 & 1 == 0 {
+                    into.push(whole.0);
+                }
+            }
+            _ => into.push(at),
+        }
+    }
+}
+
+fn is_literal(pattern: &Pattern, ast: &Ast, ix: NodeIx, literal: Pix) -> bool {
+    match pattern.node(literal).op {
+        Op::Int(int) => ast.int(ix) == Some(int),
+        Op::Float(float) => ast.float(ix) == Some(float),
+        Op::Binary(index) => ast.binary(ix) == Some(&pattern.binaries[index as usize]),
+        _ => false,
+    }
+}
+
+/// A capture is the match itself.
+fn names_root(pattern: &Pattern, slot: u16) -> bool {
+    slot == 0 || pattern.node(pattern.roots[0]).op == Op::Capture(slot)
 }
 
 /// The call that a name is called by, where it does not look like one.
@@ -130,76 +185,6 @@ fn called(reader: Reader<'_>, ix: NodeIx) -> NodeIx {
     }
 }
 
-fn anchor(pattern: &Pattern, root: Pix) -> Anchor {
-    let bit = |kind: Kind| 1u16 << kind as u16;
-    match pattern.node(root).op {
-        Op::Never => Anchor::Kinds(0),
-        Op::Any | Op::Capture(_) | Op::Rest(_) | Op::Not | Op::Deep | Op::Keywords => {
-            Anchor::Kinds(ALL)
-        }
-        // Several statements begin where the first of them matches.
-        Op::Block => match pattern.children(root).next() {
-            Some(first) => anchor(pattern, first),
-            None => Anchor::Names(vec![(atom(Word::Block), Use::Call)]),
-        },
-        Op::Atom(name) => Anchor::Names(vec![(name, Use::Atom)]),
-        Op::Var(name) => Anchor::Names(vec![(name, Use::Variable)]),
-        Op::Int(_) => Anchor::Kinds(bit(Kind::Int) | bit(Kind::WideInt)),
-        Op::Float(_) => Anchor::Kinds(bit(Kind::Float)),
-        Op::Binary(_) => Anchor::Kinds(bit(Kind::Binary)),
-        Op::Module(name) => Anchor::Module(name),
-        Op::Call {
-            name: Some(name), ..
-        }
-        | Op::Remote {
-            name: Some(name), ..
-        } => Anchor::Names(vec![(name, Use::Call)]),
-        Op::Call { name: None, .. } | Op::Remote { name: None, .. } => {
-            Anchor::Kinds(bit(Kind::Call) | bit(Kind::CallExpr))
-        }
-        Op::Expression => Anchor::Kinds(bit(Kind::CallExpr) | bit(Kind::Call)),
-        // A pair whose first thing is an atom is known by it.
-        Op::Tuple if pair_key(pattern, root).is_some() => Anchor::Names(
-            pair_key(pattern, root)
-                .into_iter()
-                .map(|key| (key, Use::Key))
-                .collect(),
-        ),
-        Op::Tuple => Anchor::Kinds(bit(Kind::Pair) | bit(Kind::Tuple) | bit(Kind::Call)),
-        Op::List => Anchor::Kinds(bit(Kind::List)),
-        Op::Alternatives => union(pattern.children(root).map(|child| anchor(pattern, child))),
-    }
-}
-
-/// The key of `{:key, _}`.
-fn pair_key(pattern: &Pattern, root: Pix) -> Option<Atom> {
-    let mut children = pattern.children(root);
-    let (first, second) = (children.next()?, children.next()?);
-    let two = children.next().is_none() && !matches!(pattern.node(second).op, Op::Rest(_));
-    match pattern.node(first).op {
-        Op::Atom(key) if two => Some(key),
-        _ => None,
-    }
-}
-
-fn union(anchors: impl Iterator<Item = Anchor>) -> Anchor {
-    let mut all = Anchor::Kinds(0);
-    for one in anchors {
-        all = match (all, one) {
-            (Anchor::Kinds(0), other) | (other, Anchor::Kinds(0)) => other,
-            (Anchor::Kinds(some), Anchor::Kinds(more)) => Anchor::Kinds(some | more),
-            (Anchor::Names(mut some), Anchor::Names(more)) => {
-                some.extend(more);
-                Anchor::Names(some)
-            }
-            (one, other) if one == other => one,
-            // A name may be in any kind.
-            _ => Anchor::Kinds(ALL),
-        };
-    }
-    all
-}
-
 /// Adds the names that every match has somewhere in it.
 fn require(pattern: &Pattern, root: Pix, into: &mut Vec<(Atom, Use)>) {
     let end = pattern.node(root).end;
@@ -223,6 +208,4 @@ fn require(pattern: &Pattern, root: Pix, into: &mut Vec<(Atom, Use)>) {
         }
         at += 1;
     }
-    into.sort_unstable();
-    into.dedup();
 }

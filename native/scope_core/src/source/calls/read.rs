@@ -20,6 +20,13 @@ impl Calls {
         self.sites.is_empty()
     }
 
+    /// The nodes of calls that are known to be of this module; with `local`, also of those in the module around them.
+    pub(crate) fn of_module(&self, module: Atom, local: bool) -> impl Iterator<Item = NodeIx> + '_ {
+        let known = module.0 + KNOWN;
+        let wanted = move |one: &&Packed| one.module == known || local && one.module == LOCAL;
+        self.sites.iter().filter(wanted).map(|one| NodeIx(one.node))
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let candidates = self
             .candidates
