@@ -140,6 +140,9 @@ defmodule ElixirScope.Native do
   def flow_occurrences(_source), do: missing()
   def flow_scopes(_holder, _id), do: missing()
   def flow_control(_holder, _id), do: missing()
+  def flow_data(_holder, _id), do: missing()
+  def flow_between(_ref), do: missing()
+  def flow_bytes(_source), do: missing()
   def flow_complexities(_source), do: missing()
 
   # meaning: what modules declare and are

@@ -2,12 +2,20 @@ defmodule ElixirScope.ASTRepository.Contents do
   @moduledoc false
   # The fields of a `%Repository{}` that live in the native store, computed when asked for.
 
-  alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, InstrumentationPoint, ModuleData}
+  alias ElixirScope.ASTRepository.{
+    Fault,
+    FunctionData,
+    GraphBuilder,
+    Handle,
+    InstrumentationPoint,
+    ModuleData
+  }
+
   alias ElixirScope.ASTRepository.{Nodes, Processes, Query, Questions, Repository}
   alias ElixirScope.Core
 
   @computed ~w(modules function_definitions instrumentation_points correlation_index performance_correlation
-               call_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
+               call_graph data_flow_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
                architectural_patterns)a
   @carried ~w(repository_id creation_timestamp version configuration)a
   @hidden ~w(ref pid)a
@@ -64,6 +72,8 @@ defmodule ElixirScope.ASTRepository.Contents do
     with {:ok, rows} <- ran(handle, [:ast_node_id, :execution_statistics]),
          do: {:ok, Map.new(rows, &{&1.ast_node_id, &1.execution_statistics})}
   end
+
+  defp compute(:data_flow_graph, handle), do: GraphBuilder.data_flow_between(handle)
 
   defp compute(:call_graph, handle) do
     with {:ok, rows} <- ran(handle, [:function_key, :calls_made]),

@@ -12,7 +12,9 @@ defmodule ElixirScope.ASTRepository.FunctionData do
       (`{file, line, column}`), `:visibility`, `:signature` (an `ElixirScope.ASTRepository.FunctionSignature`),
       `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
     * from the variables of the source - `:local_variables` (`ElixirScope.ASTRepository.VariableInfo`), `:variable_mutations`
-      (`ElixirScope.ASTRepository.VariableMutation`), `:scope_analysis` (an `ElixirScope.ASTRepository.ScopeAnalysis` for each clause)
+      (`ElixirScope.ASTRepository.VariableMutation`), `:scope_analysis` (an `ElixirScope.ASTRepository.ScopeAnalysis` for each clause),
+      `:parameter_analysis` (an `ElixirScope.ASTRepository.ParameterAnalysis` for each argument), `:return_analysis` (an
+      `ElixirScope.ASTRepository.ReturnAnalysis`)
     * from the messages of the whole project - `:message_sends` (`ElixirScope.ASTRepository.MessageSend`), `:message_receives`
       (`ElixirScope.ASTRepository.MessageReceive`); see `ElixirScope.ASTRepository.Processes`
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
@@ -21,14 +23,13 @@ defmodule ElixirScope.ASTRepository.FunctionData do
       `:test_coverage` (0.0 to 1.0, see `ElixirScope.ASTRepository.Coverage`)
     * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
 
-  `nil` until a later step fills them (stored values are kept): `:parameter_analysis`, `:return_analysis`,
-  `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
+  `nil` until a later step fills them (stored values are kept): `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
   `:test_cases`, `:code_smells`, `:execution_history`.
   """
 
   alias ElixirScope.ASTRepository.{ComplexityMetrics, Documentation, ExecutionStatistics, FunctionSignature}
   alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
-  alias ElixirScope.ASTRepository.{VariableInfo, VariableMutation}
+  alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, VariableInfo, VariableMutation}
 
   defstruct [
     :module_name,
@@ -90,8 +91,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           cyclomatic_complexity: non_neg_integer() | nil,
           cognitive_complexity: non_neg_integer() | nil,
           lines_of_code: non_neg_integer() | nil,
-          parameter_analysis: term(),
-          return_analysis: term(),
+          parameter_analysis: [ParameterAnalysis.t()] | nil,
+          return_analysis: ReturnAnalysis.t() | nil,
           instrumentation_points: [InstrumentationPoint.t()] | nil,
           variable_capture_points: list() | nil,
           expression_trace_points: list() | nil,

@@ -102,6 +102,69 @@ defmodule ElixirScope.ASTRepository.GraphBuilder do
          do: {:ok, Enum.filter(graph.nodes, &(Map.get(&1, :reachable) == false))}
   end
 
+  @doc """
+  How control goes through a function: basic blocks of nodes in the order of evaluation, and the edges between them.
+
+  `function` is its key or its `ast_node_id` (of one of its nodes, too). Nodes have a `:kind` of `:entry`, `:exit`, `:clause`, `:code`,
+  `:join`, `:loop` (asks a generator), `:dispatch` (tries `rescue`, `catch` or `else`) or `:after`, what is evaluated in `:nodes`,
+  `:reachable`, `:may_raise`, and a `:group`: the function, or a closure in it, which is a graph of its own. Edges are `:next`, `:true`,
+  `:false`, `:clause` (its label says which), `:mismatch`, `:timeout`, `:each`, `:done`, `:back`, `:return`, `:raise` (as written),
+  `:exception` (something in the block may raise), `:reraise`, `:recursion` and `:tail_recursion`.
+
+  `meta.cyclomatic_complexity` is McCabe's E − N + 2, over the function and its closures; `meta.as_metrics_count` is the same counted as
+  `ComplexityMetrics` does (a `for` once, the `else` of a `try` never, quoted code too).
+
+  Errors: `:not_found`, `:invalid_argument`.
+  """
+  @spec control_flow(ASTRepository.repository(), FunctionData.key() | String.t()) ::
+          {:ok, Graph.t()} | {:error, Error.t()}
+  def control_flow(repository, function) do
+    with {:ok, id} <- function_id(function),
+         {:ok, ref} <- Handle.ref(repository),
+         {:ok, found} <- Core.Flow.control(ref, id),
+         do: {:ok, graph(:control_flow, found)}
+  end
+
+  @doc """
+  How values go through a function: from what makes them (calls, literals, arguments) to what takes them.
+
+  Nodes are versions of variables (`x@2`, with the kinds of `VariableInfo`), `:call`, `:built` (tuples, lists, maps, binaries), `:literal`,
+  `:closure` and `:return`; edges `:binds`, `:destructures`, `:argument` (its label says which), `:part`, `:captured`, `:returns`.
+  Control constructs are no nodes: a value passes through them. Errors: as `control_flow/2`.
+  """
+  @spec data_flow(ASTRepository.repository(), FunctionData.key() | String.t()) ::
+          {:ok, Graph.t()} | {:error, Error.t()}
+  def data_flow(repository, function) do
+    with {:ok, id} <- function_id(function),
+         {:ok, ref} <- Handle.ref(repository),
+         {:ok, found} <- Core.Flow.data(ref, id),
+         do: {:ok, graph(:data_flow, found)}
+  end
+
+  @doc """
+  How values go between functions: a node for each `:argument` of a function (with `:returned`, whether it comes back, through calls
+  too) and one for its `:return`. Edges: `:passed` (an argument to another function's), `:returned` (an argument is given back), `:handed_on`
+  (what a call gives is given on), `:chained` (what a call gives is passed to another), each with the `:ast_node_id` of the call.
+
+  Calls are those that the source resolves; the arguments of a call outside of the project lead nowhere. Options: `focus: ids` of
+  functions, and `depth: n`, as for `call_graph/2`.
+  """
+  @spec data_flow_between(ASTRepository.repository(), keyword()) :: {:ok, Graph.t()} | {:error, Error.t()}
+  def data_flow_between(repository, opts \\ []) do
+    with {:ok, opts} <- options(opts, focus: [], depth: 1),
+         {:ok, ref} <- Handle.ref(repository),
+         {:ok, found} <- Core.Flow.between(ref),
+         do: focus(graph(:data_flow_between, found), opts)
+  end
+
+  defp function_id(id) when is_binary(id), do: {:ok, id}
+
+  defp function_id({module, name, arity}) when is_atom(module) and is_atom(name) and is_integer(arity),
+    do: {:ok, module |> Exception.format_mfa(name, arity) |> String.replace_prefix("&", "")}
+
+  defp function_id(other),
+    do: Fault.invalid(:function, other, "give {module, name, arity} or an ast_node_id")
+
   defp graph(kind, found), do: Graph.new(kind, found.nodes, found.edges, found.meta)
 
   defp options(opts, defaults) do

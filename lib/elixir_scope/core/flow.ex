@@ -23,4 +23,13 @@ defmodule ElixirScope.Core.Flow do
   edges, bytes}`.
   """
   def complexities(source), do: Core.call(fn -> Native.flow_complexities(source) end)
+
+  @doc "`%{nodes:, edges:, meta:}` of the data flow of the function that a node is in."
+  def data(holder, id), do: Core.call(fn -> Native.flow_data(holder, id) end)
+
+  @doc "`%{nodes:, edges:, meta:}` of the data flow between all functions of a repository."
+  def between(ref), do: Core.call(fn -> Native.flow_between(ref) end)
+
+  @doc "Bytes and nanoseconds of the variables, control flow and summaries of a parsed source, computed anew."
+  def bytes(source), do: Core.call(fn -> Native.flow_bytes(source) end)
 end

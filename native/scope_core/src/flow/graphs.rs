@@ -165,3 +165,31 @@ pub fn complexities(unit: &Unit) -> Value {
     });
     Value::List(rows.collect())
 }
+
+/// Bytes of everything that is kept of a file's flow (`:variables`, `:summaries`), and of the control flow graphs of all its
+/// functions together, which are not kept (`:control`), with the nanoseconds that each took (`:variables_ns`, ...).
+pub fn bytes(unit: &Unit) -> Value {
+    let clock = std::time::Instant::now;
+    let start = clock();
+    let variables = super::walk::walk(unit).memory_bytes();
+    let walked = clock();
+    let functions = 0..unit.functions().len() as u32;
+    let graphs = functions.map(|one| Cfg::of_function(unit, one).memory_bytes());
+    let control: usize = graphs.sum();
+    let built = clock();
+    let _ = (unit.variables(), unit.calls());
+    let ready = clock();
+    let summaries = super::Summaries::of_unit(unit).memory_bytes();
+    let summed = clock();
+    let ns = |from: std::time::Instant, to: std::time::Instant| {
+        Value::count((to - from).as_nanos() as u64)
+    };
+    record([
+        ("variables", Value::count(variables as u64)),
+        ("variables_ns", ns(start, walked)),
+        ("control", Value::count(control as u64)),
+        ("control_ns", ns(walked, built)),
+        ("summaries", Value::count(summaries as u64)),
+        ("summaries_ns", ns(ready, summed)),
+    ])
+}

@@ -7,7 +7,7 @@
 //! where in the text a node stands: facts name nodes by `NodeIx`, and lines are looked up when they are told.
 
 use crate::declare::Declared;
-use crate::flow::Variables;
+use crate::flow::{Summaries, Variables};
 use crate::metrics::Sizes;
 use crate::otp::Facts;
 use crate::search::Postings;
@@ -23,6 +23,7 @@ pub struct Derived {
     pub(crate) postings: Cell<Postings>,
     pub(crate) declared: Cell<Declared>,
     pub(crate) variables: Cell<Variables>,
+    pub(crate) summaries: Cell<Summaries>,
     pub(crate) otp: Cell<Facts>,
 }
 
@@ -36,6 +37,7 @@ impl Derived {
                 .declared
                 .get()
                 .map_or(0, |declared| declared.memory_bytes())
+            + self.summaries.get().map_or(0, |one| one.memory_bytes())
             + self.variables.get().map_or(0, |one| one.memory_bytes())
             + self.otp.get().map_or(0, |one| one.memory_bytes())
     }

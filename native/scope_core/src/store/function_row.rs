@@ -66,6 +66,8 @@ fields! {
         Variables = "local_variables",
         Mutations = "variable_mutations",
         Scopes = "scope_analysis",
+        Parameters = "parameter_analysis",
+        Returns = "return_analysis",
         ModuleType = "module_type",
         Kind = "kind",
         File = "file" | "source_file",
@@ -383,6 +385,8 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Variables => self.sized(&crate::flow::local_variables),
             FunctionField::Mutations => self.sized(&crate::flow::variable_mutations),
             FunctionField::Scopes => self.sized(&crate::flow::scope_analysis),
+            FunctionField::Parameters => self.sized(&crate::flow::parameter_analysis),
+            FunctionField::Returns => self.sized(&crate::flow::return_analysis),
             FunctionField::ModuleType => match &self.definition {
                 Some((record, _)) => {
                     let stored = record.fields.get(intern("module_type"));

@@ -4,7 +4,7 @@ use rustler::{Env, Term};
 use scope_core::error::{Error, Result};
 use scope_core::flow;
 use scope_core::source::NodeId;
-use scope_core::store::Located;
+use scope_core::store::{Located, data_flow_between};
 use scope_core::value::Value;
 
 use crate::error::reply;
@@ -35,6 +35,30 @@ fn flow_control<'a>(env: Env<'a>, holder: Term<'a>, id: Term<'a>) -> Term<'a> {
     let found = function(holder, id).and_then(|(located, function)| {
         value_to_term(env, &flow::control_flow(&located.unit, function))
     });
+    reply(env, found)
+}
+
+/// Nodes and edges of the data flow of a function.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_data<'a>(env: Env<'a>, holder: Term<'a>, id: Term<'a>) -> Term<'a> {
+    let found = function(holder, id).and_then(|(located, function)| {
+        value_to_term(env, &flow::data_flow(&located.unit, function))
+    });
+    reply(env, found)
+}
+
+/// Nodes and edges of the data flow between all functions of a repository.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_between<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
+    let found = repository_of(handle)
+        .and_then(|repository| value_to_term(env, &data_flow_between(&repository)));
+    reply(env, found)
+}
+
+/// Computes everything for a parsed source: `%{variables:, summaries:, control:}` in bytes.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn flow_bytes<'a>(env: Env<'a>, source: Term<'a>) -> Term<'a> {
+    let found = unit(source).and_then(|unit| value_to_term(env, &flow::bytes(&unit)));
     reply(env, found)
 }
 
