@@ -70,6 +70,7 @@ defmodule ElixirScope.ASTRepository.Repository do
     * `:instrumentation_points` - `%{ast_node_id => [ElixirScope.ASTRepository.InstrumentationPoint]}`
     * `:correlation_index` - `%{correlation_id => ast_node_id}`
     * `:performance_correlation` - `%{ast_node_id => ElixirScope.ASTRepository.ExecutionStatistics}` of what ran
+    * `:data_flow_graph` - how values go between functions, see `ElixirScope.ASTRepository.GraphBuilder.data_flow_between/2`
     * `:call_graph` - `%{caller => [%{function: callee, count: n}]}`, observed
     * `:hybrid_insights` - `%{ast_node_id => ElixirScope.ASTRepository.RuntimeInsights}`, as stored
     * `:domain_concepts` - `%{module => ElixirScope.ASTRepository.DomainConcept}`
