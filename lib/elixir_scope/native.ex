@@ -119,6 +119,8 @@ defmodule ElixirScope.Native do
 
   # metrics
   def metrics_of_clauses(_ref, _id), do: missing()
+  def smells_find(_ref, _kinds, _thresholds, _tests), do: missing()
+  def smells_catalog, do: missing()
 
   # versions of a source
   def source_diff(_old, _new), do: missing()

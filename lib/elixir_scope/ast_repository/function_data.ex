@@ -10,7 +10,10 @@ defmodule ElixirScope.ASTRepository.FunctionData do
 
     * from the source - `:ast_node_id`, `:ast` (one clause as it is, several in a `:__block__`), `:source_location`
       (`{file, line, column}`), `:visibility`, `:signature` (an `ElixirScope.ASTRepository.FunctionSignature`),
-      `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`, `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`
+      `:documentation` (an `ElixirScope.ASTRepository.Documentation`), `:complexity_metrics`,
+      `:cyclomatic_complexity`, `:cognitive_complexity`, `:lines_of_code`, `:code_smells`
+      (`ElixirScope.ASTRepository.CodeSmell`s of this function with the default thresholds; clones, which lie between
+      functions, are given by `ElixirScope.ASTRepository.PatternDetector` only)
     * from the variables of the source - `:local_variables` (`ElixirScope.ASTRepository.VariableInfo`), `:variable_mutations`
       (`ElixirScope.ASTRepository.VariableMutation`), `:scope_analysis` (an `ElixirScope.ASTRepository.ScopeAnalysis` for each clause),
       `:parameter_analysis` (an `ElixirScope.ASTRepository.ParameterAnalysis` for each argument), `:return_analysis` (an
@@ -24,10 +27,17 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
 
   `nil` until a later step fills them (stored values are kept): `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
-  `:test_cases`, `:code_smells`, `:execution_history`.
+  `:test_cases`, `:execution_history`.
   """
 
-  alias ElixirScope.ASTRepository.{ComplexityMetrics, Documentation, ExecutionStatistics, FunctionSignature}
+  alias ElixirScope.ASTRepository.{
+    CodeSmell,
+    ComplexityMetrics,
+    Documentation,
+    ExecutionStatistics,
+    FunctionSignature
+  }
+
   alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
   alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, VariableInfo, VariableMutation}
 
@@ -113,7 +123,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           test_coverage: float() | nil,
           test_cases: list() | nil,
           documentation: Documentation.t() | term(),
-          code_smells: list() | nil,
+          code_smells: [CodeSmell.t()] | list() | nil,
           creation_timestamp: DateTime.t() | nil,
           last_modified: DateTime.t() | nil,
           last_executed: DateTime.t() | nil,

@@ -9,12 +9,13 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.import` - reads source, runs nothing
     * `mix elixir_scope.query` - asks a saved repository
     * `mix elixir_scope.search` - finds code by code
+    * `mix elixir_scope.findings` - shows what in the source is worth a second look
 
   `mix help TASK` or `mix TASK --help` says more of each.
 
   ## JSON
 
-  All of them take `--json FILE` and write one schema, version 1:
+  `test`, `run`, `import` and `query` take `--json FILE` and write one schema, version 1:
 
       {
         "schema": "elixir_scope.report",

@@ -18,6 +18,7 @@ pub mod otp;
 pub mod query;
 pub mod search;
 pub mod semantics;
+pub mod smells;
 pub mod source;
 pub mod store;
 pub mod sync;

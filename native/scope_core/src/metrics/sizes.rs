@@ -1,4 +1,5 @@
-//! ABC, Halstead and maintainability: computed for a file when first asked for, and kept with it.
+//! ABC and Halstead: computed for a file when first asked for, and kept with it. Maintainability, which lines of code are
+//! part of, is computed from these when it is asked for: layout changes it, and nothing else here.
 
 use std::sync::Arc;
 
@@ -15,8 +16,6 @@ pub struct Size {
     /// The square of Credo's ABC size: of the clause, or of the worst one.
     credo_abc_square: u64,
     pub halstead: Halstead,
-    /// 0 to 100; of a module that of its average function.
-    pub maintainability_index: Option<f64>,
 }
 
 impl Size {
@@ -42,9 +41,49 @@ impl Sizes {
 }
 
 impl Unit {
-    /// ABC, Halstead and maintainability.
+    /// ABC and Halstead.
     pub fn sizes(&self) -> &Arc<Sizes> {
         self.derived().sizes.get_or_init(|| Arc::new(sizes(self)))
+    }
+
+    /// The maintainability index of a clause, 0 to 100.
+    pub fn clause_maintainability(&self, clause: u32) -> f64 {
+        let metrics = &self.clauses[clause as usize].metrics;
+        maintainability_index(
+            self.sizes().clauses[clause as usize].halstead.volume(),
+            f64::from(metrics.cyclomatic_complexity),
+            f64::from(metrics.lines_of_code),
+        )
+    }
+
+    /// The maintainability index of a function, 0 to 100.
+    pub fn function_maintainability(&self, function: u32) -> f64 {
+        let [volume, cyclomatic, lines] = self.maintained(function);
+        maintainability_index(volume, cyclomatic, lines)
+    }
+
+    /// The maintainability index of a module's average function; None for a module without functions.
+    pub fn module_maintainability(&self, module: u32) -> Option<f64> {
+        let functions = self.modules[module as usize].functions.clone();
+        let count = functions.len() as f64;
+        let mut sums = [0.0; 3];
+        for function in functions {
+            for (sum, figure) in sums.iter_mut().zip(self.maintained(function)) {
+                *sum += figure;
+            }
+        }
+        let [volume, cyclomatic, lines] = sums.map(|sum| sum / count);
+        (count > 0.0).then(|| maintainability_index(volume, cyclomatic, lines))
+    }
+
+    /// V, G and lines of code of a function.
+    fn maintained(&self, function: u32) -> [f64; 3] {
+        let metrics = &self.functions[function as usize].metrics;
+        [
+            self.sizes().functions[function as usize].halstead.volume(),
+            f64::from(metrics.cyclomatic_complexity),
+            f64::from(metrics.lines_of_code),
+        ]
     }
 }
 
@@ -64,7 +103,6 @@ fn sizes(unit: &Unit) -> Sizes {
     let mut modules = vec![Size::default(); unit.modules.len()];
     for (number, module) in unit.modules.iter().enumerate() {
         let mut of_module = Tokens::default();
-        let mut averages = [0.0; 3];
         for function in module.functions.clone() {
             let definition = &unit.functions[function as usize];
             let mut of_function = Tokens::default();
@@ -73,17 +111,10 @@ fn sizes(unit: &Unit) -> Sizes {
                 let definition = &unit.clauses[clause as usize];
                 let mut tokens = Tokens::default();
                 tokens.read(&unit.ast, definition.node);
-                let halstead = tokens.count();
-                let metrics = &definition.metrics;
                 let own = Size {
                     abc: abc(&unit.ast, definition.node),
                     credo_abc_square: credo.square(&unit.ast, definition.node),
-                    halstead,
-                    maintainability_index: Some(maintainability_index(
-                        halstead.volume(),
-                        f64::from(metrics.cyclomatic_complexity),
-                        f64::from(metrics.lines_of_code),
-                    )),
+                    halstead: tokens.count(),
                 };
                 total.abc += own.abc;
                 total.credo_abc_square = total.credo_abc_square.max(own.credo_abc_square);
@@ -91,29 +122,13 @@ fn sizes(unit: &Unit) -> Sizes {
                 clauses[clause as usize] = own;
             }
             total.halstead = of_function.count();
-            let figures = [
-                total.halstead.volume(),
-                f64::from(definition.metrics.cyclomatic_complexity),
-                f64::from(definition.metrics.lines_of_code),
-            ];
-            let [volume, cyclomatic, lines] = figures;
-            total.maintainability_index = Some(maintainability_index(volume, cyclomatic, lines));
             let size = &mut modules[number];
             size.abc += total.abc;
             size.credo_abc_square = size.credo_abc_square.max(total.credo_abc_square);
-            for (sum, figure) in averages.iter_mut().zip(figures) {
-                *sum += figure;
-            }
             of_module.append(&mut of_function);
             functions[function as usize] = total;
         }
         modules[number].halstead = of_module.count();
-        if !module.functions.is_empty() {
-            let [volume, cyclomatic, lines] =
-                averages.map(|sum| sum / module.functions.len() as f64);
-            modules[number].maintainability_index =
-                Some(maintainability_index(volume, cyclomatic, lines));
-        }
     }
     Sizes {
         clauses: clauses.into(),

@@ -11,6 +11,7 @@ use crate::flow::{Summaries, Variables};
 use crate::metrics::Sizes;
 use crate::otp::Facts;
 use crate::search::Postings;
+use crate::smells::{self, Finding, Fingerprints};
 
 use super::calls::Calls;
 use super::cell::Cell;
@@ -25,6 +26,8 @@ pub struct Derived {
     pub(crate) variables: Cell<Variables>,
     pub(crate) summaries: Cell<Summaries>,
     pub(crate) otp: Cell<Facts>,
+    pub(crate) findings: Cell<Vec<Finding>>,
+    pub(crate) fingerprints: Cell<Fingerprints>,
 }
 
 impl Derived {
@@ -40,5 +43,13 @@ impl Derived {
             + self.summaries.get().map_or(0, |one| one.memory_bytes())
             + self.variables.get().map_or(0, |one| one.memory_bytes())
             + self.otp.get().map_or(0, |one| one.memory_bytes())
+            + self
+                .findings
+                .get()
+                .map_or(0, |found| smells::memory_bytes(found))
+            + self
+                .fingerprints
+                .get()
+                .map_or(0, |prints| prints.memory_bytes())
     }
 }

@@ -19,6 +19,7 @@ pub fn clause_metrics(unit: &Unit, clause: u32) -> Value {
     complexity(
         numbers,
         &unit.sizes().clauses[clause as usize],
+        Some(unit.clause_maintainability(clause)),
         Value::nil(),
     )
 }
@@ -33,7 +34,12 @@ pub fn function_metrics(unit: &Unit, function: u32, crap: Value) -> Value {
         own.nesting_depth,
         own.lines_of_code,
     ];
-    complexity(numbers, &unit.sizes().functions[function as usize], crap)
+    complexity(
+        numbers,
+        &unit.sizes().functions[function as usize],
+        Some(unit.function_maintainability(function)),
+        crap,
+    )
 }
 
 /// Of a module, by its number in the unit.
@@ -49,17 +55,17 @@ pub fn module_metrics(unit: &Unit, module: u32) -> Value {
     complexity(
         numbers,
         &unit.sizes().modules[module as usize],
+        unit.module_maintainability(module),
         Value::nil(),
     )
 }
 
 /// `nil` for a module without functions.
-pub fn maintainability(size: &Size) -> Value {
-    size.maintainability_index
-        .map_or(Value::nil(), Value::Float)
+pub fn maybe(figure: Option<f64>) -> Value {
+    figure.map_or(Value::nil(), Value::Float)
 }
 
-fn complexity(numbers: [u32; 5], size: &Size, crap: Value) -> Value {
+fn complexity(numbers: [u32; 5], size: &Size, maintainability: Option<f64>, crap: Value) -> Value {
     let int = |n: u32| Value::Int(i64::from(n));
     let [cyclomatic, credo, cognitive, nesting, lines] = numbers.map(int);
     let (abc, halstead) = (&size.abc, &size.halstead);
@@ -89,7 +95,7 @@ fn complexity(numbers: [u32; 5], size: &Size, crap: Value) -> Value {
             ("halstead_volume", Value::Float(halstead.volume())),
             ("halstead_difficulty", Value::Float(halstead.difficulty())),
             ("halstead_effort", Value::Float(halstead.effort())),
-            ("maintainability_index", maintainability(size)),
+            ("maintainability_index", maybe(maintainability)),
             ("crap", crap),
         ],
     )

@@ -10,8 +10,9 @@ use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
-use crate::store::complexity::{function_metrics, maintainability};
+use crate::store::complexity::function_metrics;
 use crate::store::coverage::{crap, function_coverage};
+use crate::store::findings::findings_of_function;
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::meaning;
 use crate::store::processes::Processes;
@@ -56,6 +57,7 @@ fields! {
         Profile = "performance_profile",
         Coverage = "test_coverage",
         Crap = "crap" | "complexity_metrics.crap",
+        Smells = "code_smells",
         CallsMade = "calls_made",
         CalledBy = "called_by",
         Sends = "message_sends",
@@ -333,9 +335,9 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Metrics => {
                 self.sized(&|unit, function| function_metrics(unit, function, self.crap()))
             }
-            FunctionField::Maintainability => self.sized(&|unit, function| {
-                maintainability(&unit.sizes().functions[function as usize])
-            }),
+            FunctionField::Maintainability => {
+                self.sized(&|unit, function| Value::Float(unit.function_maintainability(function)))
+            }
             FunctionField::Cyclomatic => {
                 of(&|_, function| number(function.metrics.cyclomatic_complexity))
             }
@@ -364,6 +366,7 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Profile => stats(&performance_profile),
             FunctionField::Coverage => self.coverage().map_or(Value::nil(), Value::Float),
             FunctionField::Crap => self.crap(),
+            FunctionField::Smells => self.sized(&findings_of_function),
             FunctionField::CallsMade => self.neighbours(true),
             FunctionField::CalledBy => self.neighbours(false),
             FunctionField::Sends => {

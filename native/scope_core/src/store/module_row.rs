@@ -10,7 +10,7 @@ use crate::query::Row;
 use crate::semantics::Aspect;
 use crate::source::{ModuleDef, ModuleKind, Unit};
 use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
-use crate::store::complexity::{maintainability, module_metrics};
+use crate::store::complexity::{maybe, module_metrics};
 use crate::store::correlations::CorrelationId;
 use crate::store::coverage::{Coverage, function_coverage};
 use crate::store::locate::runtime_key;
@@ -223,7 +223,7 @@ impl<'a> ModuleRow<'a> {
                 module_metrics(unit, module)
             }),
             ModuleField::Maintainability => definition.map_or(Value::nil(), |(unit, module, _)| {
-                maintainability(&unit.sizes().modules[module as usize])
+                maybe(unit.module_maintainability(module))
             }),
             ModuleField::Cyclomatic => {
                 of(&|_, module| number(module.metrics.cyclomatic_complexity))
