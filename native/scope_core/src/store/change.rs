@@ -35,7 +35,7 @@ pub struct FileChange {
 
 /// Compares by the hashes of the subtrees: linear in modules and clauses, not in nodes.
 pub(super) fn compare(path: &Arc<str>, old: Option<&Unit>, new: Option<&Unit>) -> FileChange {
-    let (modules, functions) = match (old, new) {
+    let (mut modules, mut functions) = match (old, new) {
         (Some(old), Some(new)) if old.same_code(new) => (Vec::new(), Vec::new()),
         _ => (
             difference(
@@ -48,6 +48,9 @@ pub(super) fn compare(path: &Arc<str>, old: Option<&Unit>, new: Option<&Unit>) -
             ),
         ),
     };
+    // By name, not by the order in which names were first seen.
+    modules.sort_by_key(|(name, _)| name.text());
+    functions.sort_by_key(|((module, name, arity), _)| (module.text(), name.text(), *arity));
     let kind = match (old, new) {
         (Some(old), Some(new)) if !old.same_code(new) => Kind::Modified,
         (Some(old), Some(new)) if old.digest() != new.digest() => Kind::Reformatted,
