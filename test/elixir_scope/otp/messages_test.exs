@@ -75,6 +75,25 @@ defmodule ElixirScope.OTP.MessagesTest do
     def unregistered, do: GenServer.call(:no_such_name, :x)
   end
 
+  defmodule M.Forward do
+    use GenServer
+    def init(x), do: {:ok, x}
+    def handle_info({:unused, _} = message, state) do
+      send(M.Server, message)
+      {:noreply, state}
+    end
+    # Runs in whoever calls it: the answer goes there.
+    def ask(pid), do: send(pid, {:ask, self()})
+  end
+
+  defmodule M.Test do
+    use ExUnit.Case
+
+    test "sends from the body of a module" do
+      GenServer.call(M.Server, {:attribute, 2})
+    end
+  end
+
   defmodule M.Waits do
     def run do
       parent = self()
@@ -116,6 +135,14 @@ defmodule ElixirScope.OTP.MessagesTest do
     assert [{_, :possible}, {"{:add, _, _}", :possible}] = edges(add)
     assert %{resolution: :module, kind: :cast} = flush = only(messages, :flush)
     assert edges(flush) == [{":flush | :drop", :certain}]
+
+    assert [{"{:unused, _}", :certain}] =
+             edges(hd(Enum.filter(messages.sends, &(&1.function == {M.Forward, :handle_info, 2}))))
+
+    assert [%{message: "{:attribute, 2}", servers: [M.Server]}] =
+             Enum.filter(messages.sends, &(&1.function == nil))
+
+    assert %{message: "{:ask, pid()}"} = only(messages, :ask)
     assert edges(only(messages, :tagged)) == [{"{:attribute, _}", :certain}]
     assert %{resolution: :module} = only(messages, :cast_by_alias)
     assert %{resolution: :started} = started = only(messages, :started)
@@ -126,8 +153,12 @@ defmodule ElixirScope.OTP.MessagesTest do
     assert %{unhandled: true, servers: [M.Server], handled_by: []} = only(messages, :lost)
     assert for(send <- messages.sends, send.unhandled, do: send.function) == [{M.Server, :lost, 0}]
 
-    unsent = for one <- messages.receives, one.ast_node_id in messages.unsent, do: one.message
-    assert Enum.sort(unsent) == [":never", "{:unused, _}"]
+    unsent =
+      for one <- messages.receives,
+          one.ast_node_id in messages.unsent,
+          do: {elem(one.function, 0), one.message}
+
+    assert Enum.sort(unsent) == [{M.Forward, "{:unused, _}"}, {M.Server, ":never"}]
   end
 
   test "unresolved servers have a reason", %{messages: messages} do

@@ -9,7 +9,7 @@ use crate::atoms::Atom;
 use crate::source::{CallSite, ModuleRef, Unit};
 
 use super::eval::Eval;
-use super::handlers::{Handler, handlers};
+use super::handlers::{Handler, Taker, handlers};
 use super::message::{MessageKind, Send, Subscription, Target};
 use super::project::Project;
 use super::returns::{Return, returned};
@@ -72,16 +72,26 @@ fn facts(unit: &Unit) -> Facts {
         handlers: handlers(&project),
         ..Facts::default()
     };
-    let clauses = clauses_of_interest(unit);
+    let (clauses, statements) = places_of_interest(unit);
     let mut by_clause: AHashMap<u32, Vec<Send>> = AHashMap::new();
+    let inside = inside_process(unit, &facts.handlers);
     for &clause in &clauses {
-        let sends = clause_facts(&project, clause, &AHashSet::new(), &mut facts);
+        let own = inside.contains(&unit.clauses()[clause as usize].function);
+        let sends = clause_facts(&project, clause, own, &AHashSet::new(), &mut facts);
         by_clause.insert(clause, sends);
     }
-    wrappers(&project, &mut by_clause);
+    let mut of_bodies = Vec::new();
+    for (module, statement) in statements {
+        let mut eval = Eval::new(&project);
+        eval.sends = Some(Vec::new());
+        eval.statement(0, module, statement);
+        of_bodies.append(&mut taken(eval, &mut facts));
+    }
+    wrappers(&project, &inside, &mut by_clause);
     let mut all: Vec<(u32, Vec<Send>)> = by_clause.into_iter().collect();
     all.sort_unstable_by_key(|(clause, _)| *clause);
     facts.sends = all.into_iter().flat_map(|(_, sends)| sends).collect();
+    facts.sends.append(&mut of_bodies);
     complete(unit, &mut facts);
     returned(&project, &mut facts);
     facts.sends.sort_by_key(|one| (one.node, one.through));
@@ -89,24 +99,128 @@ fn facts(unit: &Unit) -> Facts {
     facts
 }
 
-/// Clauses in which something is sent, started or subscribed to.
-fn clauses_of_interest(unit: &Unit) -> Vec<u32> {
-    let mut found: Vec<u32> = Vec::new();
+/// Clauses in which something is sent, started or subscribed to; and statements of modules' bodies, with the module.
+fn places_of_interest(unit: &Unit) -> (Vec<u32>, Vec<(u32, NodeIx)>) {
+    let mut clauses: Vec<u32> = Vec::new();
+    let mut statements: Vec<(u32, NodeIx)> = Vec::new();
     for site in unit.call_sites() {
-        let Some(clause) = site.clause else {
-            continue;
+        let seen = match site.clause {
+            Some(clause) => clauses.last() == Some(&clause),
+            None => statements
+                .last()
+                .is_some_and(|(_, statement)| unit.ast().contains(*statement, site.node)),
         };
-        if found.last() == Some(&clause) || site.quoted {
+        if seen || site.quoted {
             continue;
         }
         let module = module_text(&site);
-        if is_of_interest(module, site.callee.name.text(), site.callee.arity as usize) {
-            found.push(clause);
+        if !is_of_interest(module, site.callee.name.text(), site.callee.arity as usize) {
+            continue;
+        }
+        match (site.clause, site.module) {
+            (Some(clause), _) => clauses.push(clause),
+            (None, Some(module)) => {
+                let start = unit.modules()[module as usize].node;
+                statements.push((module, statement_around(unit, start, site.node)));
+            }
+            _ => {}
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    found
+    clauses.sort_unstable();
+    clauses.dedup();
+    (clauses, statements)
+}
+
+/// The statement of a module's body in which a node stands.
+fn statement_around(unit: &Unit, module: NodeIx, node: NodeIx) -> NodeIx {
+    let ast = unit.ast();
+    let mut at = node;
+    while let Some(parent) = ast.parent(at) {
+        let of_body = ast.parent(parent).is_some_and(|list| {
+            ast.parent(list)
+                .is_some_and(|outer| outer == module || ast.parent(outer) == Some(module))
+        });
+        if of_body || parent == module {
+            return at;
+        }
+        at = parent;
+    }
+    node
+}
+
+/// Functions that run in the process of their module: callbacks, and what these call in it. In others `self()` is whoever
+/// calls them. Of a module that takes no messages, all of them.
+fn inside_process(unit: &Unit, handlers: &[Handler]) -> AHashSet<u32> {
+    let takers: AHashSet<u32> = handlers
+        .iter()
+        .filter(|one| matches!(one.taker, Taker::Clause(_)))
+        .map(|one| one.module)
+        .collect();
+    let mut inside: AHashSet<u32> = AHashSet::new();
+    let mut left: Vec<u32> = Vec::new();
+    for (function, number) in unit.functions().iter().zip(0u32..) {
+        if !takers.contains(&function.module) {
+            inside.insert(number);
+        } else if is_callback(function.name.text()) && function.kind.is_public() {
+            inside.insert(number);
+            left.push(number);
+        }
+    }
+    for handler in handlers {
+        if let Taker::Clause(clause) = handler.taker {
+            let function = unit.clauses()[clause as usize].function;
+            if inside.insert(function) {
+                left.push(function);
+            }
+        }
+    }
+    if left.is_empty() {
+        return inside;
+    }
+    let mut calls: AHashMap<u32, Vec<u32>> = AHashMap::new();
+    for site in unit.call_sites() {
+        let (Some(clause), Some(module)) = (site.clause, site.module) else {
+            continue;
+        };
+        let own = unit.modules()[module as usize].name;
+        let local = match site.callee.module {
+            ModuleRef::Known(module) => module == own,
+            ModuleRef::Local => true,
+            _ => false,
+        };
+        if !local || !takers.contains(&module) {
+            continue;
+        }
+        if let Some(callee) = unit.find_function(own, site.callee.name, site.callee.arity) {
+            let caller = unit.clauses()[clause as usize].function;
+            calls.entry(caller).or_default().push(callee);
+        }
+    }
+    while let Some(function) = left.pop() {
+        for &callee in calls.get(&function).map_or(&[][..], Vec::as_slice) {
+            if inside.insert(callee) {
+                left.push(callee);
+            }
+        }
+    }
+    inside
+}
+
+/// Callbacks of processes: of OTP, GenStage, LiveView and channels.
+fn is_callback(name: &str) -> bool {
+    name.starts_with("handle_")
+        || matches!(
+            name,
+            "init"
+                | "terminate"
+                | "code_change"
+                | "mount"
+                | "render"
+                | "join"
+                | "update"
+                | "callback_mode"
+                | "format_status"
+        )
 }
 
 fn module_text(site: &CallSite<'_>) -> &'static str {
@@ -121,13 +235,19 @@ fn module_text(site: &CallSite<'_>) -> &'static str {
 fn clause_facts(
     project: &Project<'_>,
     clause: u32,
+    own: bool,
     inline: &AHashSet<u32>,
     facts: &mut Facts,
 ) -> Vec<Send> {
     let mut eval = Eval::new(project);
     eval.sends = Some(Vec::new());
     eval.inline = inline.clone();
-    eval.clause(0, clause, None, true);
+    eval.clause(0, clause, None, own);
+    taken(eval, facts)
+}
+
+/// Adds what was found on the way to the facts, and gives what was sent.
+fn taken(mut eval: Eval<'_>, facts: &mut Facts) -> Vec<Send> {
     facts.subscriptions.append(&mut eval.subscriptions);
     for process in &eval.started {
         if let (Some(name), Some(module)) = (&process.name, process.module)
@@ -156,7 +276,11 @@ fn clause_facts(
 }
 
 /// Functions that send what they are given: their callers in the file send it.
-fn wrappers(project: &Project<'_>, by_clause: &mut AHashMap<u32, Vec<Send>>) {
+fn wrappers(
+    project: &Project<'_>,
+    inside: &AHashSet<u32>,
+    by_clause: &mut AHashMap<u32, Vec<Send>>,
+) {
     let unit = project.unit(0);
     let mut inline: AHashSet<u32> = AHashSet::new();
     for _ in 0..ROUNDS_MAX {
@@ -173,7 +297,8 @@ fn wrappers(project: &Project<'_>, by_clause: &mut AHashMap<u32, Vec<Send>>) {
         let mut changed = false;
         for clause in callers(unit, &found) {
             let mut aside = Facts::default();
-            let sends = clause_facts(project, clause, &inline, &mut aside);
+            let own = inside.contains(&unit.clauses()[clause as usize].function);
+            let sends = clause_facts(project, clause, own, &inline, &mut aside);
             changed |= !sends.is_empty();
             by_clause.insert(clause, sends);
         }
@@ -242,7 +367,7 @@ fn complete(unit: &Unit, facts: &mut Facts) {
     let mut known: AHashSet<NodeIx> = facts.sends.iter().map(|one| one.node).collect();
     known.extend(facts.sends.iter().filter_map(|one| one.through));
     for site in unit.call_sites() {
-        if site.quoted || site.clause.is_none() || known.contains(&site.node) {
+        if site.quoted || site.module.is_none() || known.contains(&site.node) {
             continue;
         }
         let row = sender(

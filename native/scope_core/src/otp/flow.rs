@@ -125,15 +125,20 @@ pub fn flow(project: &Project<'_>, tree: &Tree) -> Flow {
     }
 }
 
-/// The atom that tells a message from others.
+/// The atoms that tell a message from others: one for each alternative.
 fn tags(shape: &Shape) -> Vec<Atom> {
-    let tag = |one: &Shape| match one {
-        Shape::Atom(atom) => Some(*atom),
-        Shape::Tuple(parts) => parts.items.iter().find_map(Shape::atom),
-        Shape::Map(map) => map.structure,
-        _ => None,
+    let atoms =
+        |one: &Shape| -> Vec<Atom> { one.alternatives().iter().filter_map(Shape::atom).collect() };
+    let tags = |one: &Shape| match one {
+        Shape::Atom(atom) => vec![*atom],
+        Shape::Tuple(parts) => {
+            let mut parts = parts.items.iter().map(atoms);
+            parts.find(|found| !found.is_empty()).unwrap_or_default()
+        }
+        Shape::Map(map) => map.structure.into_iter().collect(),
+        _ => Vec::new(),
     };
-    shape.alternatives().iter().filter_map(tag).collect()
+    shape.alternatives().iter().flat_map(tags).collect()
 }
 
 impl<'p> Join<'p> {
@@ -240,7 +245,8 @@ impl<'p> Join<'p> {
                 Err(why) => reason = Some(why),
             }
         }
-        let alone = sent.servers.len() == 1 && reason.is_none();
+        let guessed = send.kind == MessageKind::Info && sent.resolution == Some(Resolution::Client);
+        let alone = sent.servers.len() == 1 && reason.is_none() && !guessed;
         for module in sent.servers.clone() {
             self.take(sent, send, module, alone);
         }
@@ -349,9 +355,10 @@ impl<'p> Join<'p> {
         let handlers = self.by_module.get(&own).map_or(&[][..], Vec::as_slice);
         handlers.iter().any(|&one| {
             let handler = self.handler(one);
-            handler.kind == send.kind
-                && send.message.fits(&handler.pattern) != Fit::No
-                && (!handler.is_catch_all() || send.kind != MessageKind::Info)
+            let fits = handler.kind == send.kind && send.message.fits(&handler.pattern) != Fit::No;
+            // Anyone may send a message to a pid; a call or cast to a pid is mostly meant for the module's own.
+            let telling = send.message.is_telling() && handler.pattern.is_telling();
+            fits && (send.kind != MessageKind::Info || telling)
         })
     }
 
@@ -389,12 +396,16 @@ impl<'p> Join<'p> {
                 self.take(sent, send, *module, false);
             }
         }
-        if sent.to.is_empty() {
-            self.by_shape(sent, send);
-        } else {
-            sent.servers = modules.into_iter().collect();
-            sent.servers.sort_unstable_by_key(|one| one.text());
-        }
+        sent.servers = modules.into_iter().collect();
+        sent.servers.sort_unstable_by_key(|one| one.text());
+        // Who subscribes through a function of another module is not known, but what it takes is.
+        let known: AHashSet<u32> = sent.to.iter().map(|edge| edge.handler).collect();
+        let mut others = Vec::new();
+        std::mem::swap(&mut sent.to, &mut others);
+        self.by_shape(sent, send);
+        sent.to.retain(|edge| !known.contains(&edge.handler));
+        others.append(&mut sent.to);
+        sent.to = others;
         if sent.to.is_empty() {
             sent.reason = Some(Reason::NoSubscriber);
         } else {

@@ -83,7 +83,7 @@ pub(super) fn handlers(project: &Project<'_>) -> Vec<Handler> {
 }
 
 /// Whether a module is a state machine, and then whether its states are functions.
-fn state_machine(unit: &Unit, module: u32) -> Option<bool> {
+pub(super) fn state_machine(unit: &Unit, module: u32) -> Option<bool> {
     let definition = &unit.modules()[module as usize];
     let names = definition.uses.iter().chain(&definition.behaviours);
     let is_machine = |name: &Atom| matches!(name.text(), "gen_statem" | "Elixir.GenStateMachine");

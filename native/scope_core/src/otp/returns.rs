@@ -40,6 +40,7 @@ pub(super) fn returned(project: &Project<'_>, facts: &mut Facts) {
             continue;
         }
         let stages = is_stage(&unit.modules()[module as usize].uses);
+        let machine = super::handlers::state_machine(unit, module).is_some();
         let in_init = unit.functions()[clause.function as usize].name.text() == "init";
         let mut at = clause.node.0;
         while at < ast.end(clause.node) {
@@ -54,14 +55,23 @@ pub(super) fn returned(project: &Project<'_>, facts: &mut Facts) {
             }
             let parts: Vec<NodeIx> = ast.children(ix).collect();
             let tag = parts.first().filter(|_| parts.len() >= 3);
-            let Some(tag) = tag.and_then(|&tag| ast.atom_of(tag, Kind::Atom)) else {
+            if tag.is_none() {
                 continue;
-            };
-            if tag.text() == "next_event" && parts.len() == 3 {
+            }
+            let tag = tag.and_then(|&tag| ast.atom_of(tag, Kind::Atom));
+            if tag.is_some_and(|tag| tag.text() == "next_event") && parts.len() == 3 {
                 let message = value(project, module, parts[2]);
                 sends.push(own(ix, MessageKind::Event, "next_event", message, false));
                 continue;
             }
+            if machine && parts.len() == 3 && is_time_out(ast, parts[0]) {
+                let message = value(project, module, parts[2]);
+                sends.push(own(ix, MessageKind::Event, "timeout", message, true));
+                continue;
+            }
+            let Some(tag) = tag else {
+                continue;
+            };
             let Some(last) = last_of(tag, &parts, stages, in_init) else {
                 continue;
             };
@@ -86,6 +96,14 @@ pub(super) fn returned(project: &Project<'_>, facts: &mut Facts) {
         }
     }
     facts.sends.append(&mut sends);
+}
+
+/// `:state_timeout`, `:timeout`, `{:timeout, name}`: the first part of an action `{_, milliseconds, content}`.
+fn is_time_out(ast: &Ast, first: NodeIx) -> bool {
+    let named = ast
+        .atom_of(first, Kind::Atom)
+        .or_else(|| ast.atom_of(first, Kind::Pair));
+    named.is_some_and(|name| matches!(name.text(), "state_timeout" | "timeout"))
 }
 
 fn is_stage(uses: &[Atom]) -> bool {

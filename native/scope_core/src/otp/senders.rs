@@ -182,6 +182,24 @@ const SENDERS: &[Sender] = &[
         1,
     ),
     row("GenStage.reply", GST, "reply", 2, Reply, Caller, 1),
+    row(
+        "Postgrex.SimpleConnection.call",
+        "Elixir.Postgrex.SimpleConnection",
+        "call",
+        2,
+        Call,
+        Argument(0),
+        1,
+    ),
+    row(
+        "Postgrex.SimpleConnection.call",
+        "Elixir.Postgrex.SimpleConnection",
+        "call",
+        3,
+        Call,
+        Argument(0),
+        1,
+    ),
     row("send", "Elixir.Kernel", "send", 2, Info, Argument(0), 1),
     row("Process.send", PRC, "send", 3, Info, Argument(0), 1),
     row(
@@ -434,6 +452,7 @@ pub(super) fn is_of_interest(module: &str, name: &str, arity: usize) -> bool {
         | "gen_server"
         | "gen_statem"
         | "supervisor"
+        | "Elixir.Postgrex.SimpleConnection"
         | "Elixir.GenStateMachine"
         | "timer" => true,
         _ => {

@@ -57,10 +57,12 @@ impl Eval<'_> {
         let place = |at: usize| args.get(at).map_or(Shape::Any, |one| one.shape.clone());
         let atom = |text: &str| Shape::Atom(intern(text));
         let reference = || Shape::Of(Type::Reference);
+        // `Process.monitor(pid, tag: term)`, `:erlang.monitor(:process, pid, tag: term)`.
+        let tag = || args.last().and_then(|options| options.shape.get("tag"));
         let down = || {
             let process = atom("process");
             Shape::tuple(vec![
-                atom("DOWN"),
+                tag().unwrap_or_else(|| atom("DOWN")),
                 reference(),
                 process,
                 Shape::Any,

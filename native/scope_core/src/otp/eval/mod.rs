@@ -205,6 +205,8 @@ impl<'p> Eval<'p> {
         for (at, argument) in parts.arguments.iter().enumerate() {
             let pattern = without_default(ast, *argument);
             let value = match arguments {
+                // `{:stop, _} = message`: what the pattern says of it.
+                None if is_call(ast, pattern, "=") => self.pattern(&frame, pattern, None).0,
                 None => Shape::Param(at as u32),
                 Some(values) if given[at] => {
                     next += 1;
@@ -219,7 +221,7 @@ impl<'p> Eval<'p> {
                 // A parameter taken apart is no longer the parameter.
                 let whole = variable(ast, pattern) == Some(name);
                 let shape = match shape {
-                    Shape::Param(_) if !whole && !is_call(ast, pattern, "=") => Shape::Any,
+                    Shape::Param(_) if !whole => Shape::Any,
                     shape => shape,
                 };
                 frame.env.push((name, shape));
@@ -233,6 +235,17 @@ impl<'p> Eval<'p> {
             result = self.handler_block(&mut frame, block, result);
         }
         result
+    }
+
+    /// Evaluates a statement of a module's body for what it does when it runs: a test, most often.
+    pub(super) fn statement(&mut self, unit: u32, module: u32, ix: NodeIx) {
+        let mut frame = Frame {
+            unit,
+            module: Some(module),
+            env: Vec::new(),
+            own: false,
+        };
+        self.eval(&mut frame, ix);
     }
 
     /// Evaluates code of a module's body.
