@@ -307,6 +307,26 @@ impl Printer<'_> {
         let args: Vec<NodeIx> = ast.children(ix).collect();
         match (name, &args[..]) {
             ("{}", _) => self.wrapped("{", ix, "}", parts),
+            ("<<>>", _) if args.iter().any(|&one| self.interpolated(one).is_some()) => {
+                parts.push(Todo::Text("\""));
+                for &one in &args {
+                    match (self.interpolated(one), ast.binary(one)) {
+                        (Some(inner), _) => {
+                            parts.push(Todo::Text("#{"));
+                            parts.push(Todo::Node(inner, 0));
+                            parts.push(Todo::Text("}"));
+                        }
+                        (None, Some(bytes)) => {
+                            let text = binary_text(bytes);
+                            let inner =
+                                text.strip_prefix('"').and_then(|one| one.strip_suffix('"'));
+                            own(parts, inner.unwrap_or("...").to_string());
+                        }
+                        (None, None) => parts.push(Todo::Text("...")),
+                    }
+                }
+                parts.push(Todo::Text("\""));
+            }
             ("<<>>", _) => {
                 parts.push(Todo::Text("<<"));
                 self.strong(&args, 41, parts);
@@ -380,6 +400,18 @@ impl Printer<'_> {
             }
         }
         WHOLE
+    }
+
+    /// `Kernel.to_string(x) :: binary`, as the parser makes it of `#{x}`.
+    fn interpolated(&self, ix: NodeIx) -> Option<NodeIx> {
+        let ast = self.ast;
+        let call = ast.child(ix, 0).filter(|_| self.is_call(ix, "::"))?;
+        let form = ast
+            .child(call, 0)
+            .filter(|_| ast.kind(call) == Kind::CallExpr)?;
+        let module = ast.child(form, 0).filter(|_| self.is_call(form, "."))?;
+        let kernel = ast.atom_of(module, Kind::Atom)?.text() == "Elixir.Kernel";
+        ast.child(call, 1).filter(|_| kernel)
     }
 
     fn alias(&self, ix: NodeIx, segments: &[NodeIx], parts: &mut Vec<Todo>) {

@@ -406,21 +406,30 @@ impl Walk<'_> {
         None
     }
 
+    /// A call of a function of the same module, in a function that quotes: what that one quotes comes with it.
     fn local_call(&mut self, name: Atom) {
-        if let Some((module, offset)) = self.current_function()
-            && self.defines_in(module, name)
-            && let Some(own) = self.function_name(module, offset)
-        {
-            let injections = &mut self.facts[module as usize].injections;
-            let known = injections.iter_mut().find(|one| one.function == own);
-            match known {
-                Some(known) if !known.includes.contains(&name) => known.includes.push(name),
-                None if own.text() == "__using__" => {
-                    let mut first = Injecting::nothing();
-                    first.includes.push(name);
-                    Injecting::add(injections, own, first);
-                }
-                _ => {}
+        let Some((module, offset)) = self.current_function() else {
+            return;
+        };
+        let Some(own) = self.function_name(module, offset) else {
+            return;
+        };
+        let injections = &self.facts[module as usize].injections;
+        let known = injections.iter().position(|one| one.function == own);
+        let using = own.text() == "__using__";
+        if (known.is_none() && !using) || !self.defines_in(module, name) {
+            return;
+        }
+        let injections = &mut self.facts[module as usize].injections;
+        match known {
+            Some(at) if !injections[at].includes.contains(&name) => {
+                injections[at].includes.push(name);
+            }
+            Some(_) => {}
+            None => {
+                let mut first = Injecting::nothing();
+                first.includes.push(name);
+                Injecting::add(injections, own, first);
             }
         }
     }

@@ -149,7 +149,7 @@ pub fn role(survey: &Survey<'_>, kind: &Judged<ModuleType>) -> Judged<Atom> {
         );
     }
     if let Some(role) = by_type(kind.value) {
-        let why = format!("the role of a {}", kind.value.text());
+        let why = format!("it comes with the type {}", kind.value.text());
         return Judged::new(word(role), kind.confidence, why, kind.nodes.clone());
     }
     let node = survey.node();

@@ -27,7 +27,10 @@ pub struct Rule {
     pub clause: Option<u32>,
 }
 
-/// The rules of a module, in the order of the source.
+/// Rules of one module: who states more says nothing to a reader.
+pub const RULES_MAX: usize = 2_000;
+
+/// The rules of a module, in the order of the source; at most `RULES_MAX` of each kind of reading.
 pub fn rules(survey: &Survey<'_>, kind: &Judged<ModuleType>) -> Vec<Judged<Rule>> {
     if kind.value == ModuleType::ExUnitCase {
         return Vec::new();
@@ -221,7 +224,7 @@ fn rejections(survey: &Survey<'_>, found: &mut Vec<Judged<Rule>>) {
             };
             for (condition, body) in conditions {
                 let last = last_expression(ast, body);
-                if rejecting(ast, last) {
+                if rejecting(ast, last) && found.len() < RULES_MAX {
                     let rule = Rule {
                         kind: "validation",
                         name: clause_name(survey, clause),

@@ -3,7 +3,7 @@
 use crate::ast::{Kind, NodeIx};
 
 use super::judged::Judged;
-use super::rule::{Rule, clause_name};
+use super::rule::{RULES_MAX, Rule, clause_name};
 use super::survey::{Survey, is_call};
 
 pub fn with_chains(survey: &Survey<'_>, found: &mut Vec<Judged<Rule>>) {
@@ -18,7 +18,7 @@ pub fn with_chains(survey: &Survey<'_>, found: &mut Vec<Judged<Rule>>) {
                 .children(ix)
                 .filter(|&one| is_call(ast, one, "<-"))
                 .collect();
-            if steps.len() < 2 {
+            if steps.len() < 2 || found.len() >= RULES_MAX {
                 continue;
             }
             let otherwise = ast.children(ix).last().is_some_and(|list| {
