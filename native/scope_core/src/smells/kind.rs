@@ -83,7 +83,7 @@ smells! {
     UnsupervisedSpawn = "unsupervised_spawn",
         "when this process fails nobody restarts it, and when the system stops nobody ends it",
         "start it under a supervisor: Task.Supervisor.start_child/2, DynamicSupervisor, or a child specification",
-        "OTP design principles; Credo's Warning.UnsafeExec family has no such rule, Elixir's Task documentation says so";
+        "OTP design principles; the documentation of Task: \"Dynamically supervised tasks\"";
     BareRescue = "bare_rescue",
         "it swallows every exception, mistakes in the program included",
         "rescue the exceptions that are expected, by name, and let the others end the process",

@@ -29,8 +29,9 @@ pub(super) fn find(unit: &Unit, found: &mut Vec<Finding>) {
                 "{} starts a process without a supervisor",
                 shown(module, name)
             );
-            let linked = name.ends_with("_link");
-            let sure = if linked { 0.5 } else { 0.8 };
+            // Whoever links or monitors it learns of its end.
+            let watched = name.ends_with("_link") || name.ends_with("_monitor");
+            let sure = if watched { 0.5 } else { 0.8 };
             found.push(Finding::new(Smell::UnsupervisedSpawn, site.node, what).confidence(sure));
         }
     }
