@@ -6,7 +6,7 @@ use crate::source::Unit;
 use super::super::form::{Form, arrow, arrows, call_form, is_call, option, split};
 
 /// Values of one expression that are looked at; an expression of more is one that nobody wrote.
-const SOURCES_MAX: usize = 4096;
+const SOURCES_MAX: usize = 1024;
 
 /// The nodes whose value an expression may have: variables, calls, literals, what builds a value. `None` stands for the
 /// `nil` of an `if` without `else`.

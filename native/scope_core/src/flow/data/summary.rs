@@ -7,7 +7,7 @@ use crate::source::Unit;
 use super::{DataFlow, FlowKind, VertexKind};
 
 /// Steps of the walks that follow the calls of one function; a function that needs more has its first calls followed.
-const STEPS_MAX: usize = 20_000_000;
+const STEPS_MAX: usize = 5_000_000;
 
 /// Of one function. Values that pass through a call are not followed here: whether they do is for the call's own
 /// summary to say.

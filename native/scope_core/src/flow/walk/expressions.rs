@@ -110,11 +110,11 @@ impl Walk<'_> {
             Form::Try => self.try_blocks(ix),
             Form::Receive => self.receive(ix),
             Form::ShortCircuit => self.short_circuit(ix, first, second),
-            Form::MatchQuestion if self.arity(ix, piped) == 2 => match piped {
+            Form::MatchQuestion if self.is_kernels(ix, piped) => match piped {
                 Some(pattern) => self.match_question(ix, Some(pattern), first),
                 None => self.match_question(ix, first, second),
             },
-            Form::Destructure if self.arity(ix, piped) == 2 => self.assignment(first, second),
+            Form::Destructure if self.is_kernels(ix, piped) => self.assignment(first, second),
             Form::Quote => self.quote(ix),
             Form::Unquote => self.unquote(first),
             // `var!(x, context)` is another variable.
@@ -138,8 +138,11 @@ impl Walk<'_> {
         }
     }
 
-    fn arity(&self, ix: NodeIx, piped: Option<NodeIx>) -> usize {
-        self.ast.children(ix).count() + usize::from(piped.is_some())
+    /// A macro of two arguments, and no function of the file's own by that name.
+    fn is_kernels(&self, ix: NodeIx, piped: Option<NodeIx>) -> bool {
+        let arity = self.ast.children(ix).count() + usize::from(piped.is_some());
+        let name = self.ast.atom(ix);
+        arity == 2 && name.is_some_and(|name| !self.functions.contains(&(name, 2)))
     }
 
     fn is_defined(&self, ix: NodeIx) -> bool {

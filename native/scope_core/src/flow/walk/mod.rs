@@ -105,6 +105,8 @@ pub(super) struct Walk<'a> {
     clauses: HashSet<NodeIx, ahash::RandomState>,
     /// The names of its functions.
     names: HashSet<Atom, ahash::RandomState>,
+    /// Its functions, macros left out, with their arities.
+    functions: HashSet<(Atom, u32), ahash::RandomState>,
     steps: Vec<Step>,
     env: Env,
     /// Open arguments: where the trail stood, and where their own writes begin in `written`.
@@ -126,10 +128,12 @@ const HIDDEN_MAX: usize = 4096;
 
 pub(super) fn walk(unit: &Unit) -> Variables {
     let ast = unit.ast();
+    let functions = unit.functions().iter().filter(|one| !one.kind.is_macro());
     let mut walk = Walk {
         ast,
         clauses: unit.clauses().iter().map(|clause| clause.node).collect(),
         names: unit.functions().iter().map(|one| one.name).collect(),
+        functions: functions.map(|one| (one.name, one.arity)).collect(),
         steps: Vec::new(),
         env: Env::default(),
         args: Vec::new(),
