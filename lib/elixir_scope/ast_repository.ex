@@ -40,7 +40,8 @@ defmodule ElixirScope.ASTRepository do
     Questions
   }
 
-  alias ElixirScope.ASTRepository.{Files, FileUpdate}
+  alias ElixirScope.ASTRepository.{BatchResult, Files, FileUpdate, IncrementalUpdater}
+  alias ElixirScope.ASTRepository.IncrementalUpdater.Batch
   alias ElixirScope.ASTRepository.{Records, Repository, RepositoryStats, RuntimeCorrelator, RuntimeEvent}
   alias ElixirScope.ASTRepository.{RuntimeInsights, Snapshot, Storage}
   alias ElixirScope.ASTRepository.{Pattern, PatternMatches, Search}
@@ -341,6 +342,16 @@ defmodule ElixirScope.ASTRepository do
   @spec remove_file(repository(), Path.t()) :: {:ok, FileUpdate.t()} | {:error, Error.t()}
   defdelegate remove_file(repository, path), to: Files
 
+  @doc """
+  Many changes at once, all or none: the updates of `ElixirScope.ASTRepository.IncrementalUpdater`, which also queues
+  them, keeps checkpoints and tells subscribers. Errors: those of the update that is wrong, with `details.index`.
+
+      ASTRepository.bulk_update(repo, [{:file_changed, "lib/cart.ex"}, {:file_removed, "lib/old.ex"}])
+  """
+  @spec bulk_update(repository(), [IncrementalUpdater.update_operation()]) ::
+          {:ok, BatchResult.t()} | {:error, Error.t()}
+  defdelegate bulk_update(repository, operations), to: Batch, as: :bulk
+
   # Snapshots and files
 
   @doc "The content of this moment. Records are shared, not copied."
@@ -380,11 +391,6 @@ defmodule ElixirScope.ASTRepository do
   @spec export_data(repository(), term()) :: {:error, Error.t()}
   def export_data(_repository, _options),
     do: Fault.not_implemented("export_data/2", "save/2 writes a file that load/2 reads")
-
-  @doc "Many changes at once: in a later version."
-  @spec bulk_update(repository(), term()) :: {:error, Error.t()}
-  def bulk_update(_repository, _operations),
-    do: Fault.not_implemented("bulk_update/2", "call update_module/3 for each")
 
   @doc "Optimisation: in a later version."
   @spec optimize(repository()) :: {:error, Error.t()}

@@ -431,7 +431,6 @@ defmodule ElixirScope.ASTRepositoryTest do
           ASTRepository.build_hybrid_context(repo, nil),
           ASTRepository.analyze_performance(repo, nil),
           ASTRepository.export_data(repo, nil),
-          ASTRepository.bulk_update(repo, []),
           ASTRepository.optimize(repo),
           ASTRepository.vacuum(repo)
         ] do

@@ -79,6 +79,13 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater do
     * `{:missed, count}` - events that were left out since the last message, because more than `max_mailbox:` (1_000)
       messages waited. Nobody waits for a subscriber; one that dies is forgotten.
 
+  ## Cost
+
+  The budget: an edited file of 660 lines is read, parsed, encoded and visible, with what is joined across files, within
+  10 ms in a project of 1,000 modules; an edit of comments or layout computes nothing of the code again. Parsing is most
+  of it. Putting the file in its place costs in proportion to the file, not to the project. `bench/update.exs` shows
+  every step.
+
   ## Errors
 
   `:queue_full`, `:conflict`, `:not_found`, `:invalid_argument`, `:unknown`, `:parse_error`, `:file`,

@@ -45,6 +45,9 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     get_statistics: [],
     health_check: [],
     import_project: ["lib/elixir_scope/report"],
+    update_file: ["lib/x.ex"],
+    update_file: ["lib/x.ex", [text: ""]],
+    remove_file: ["lib/x.ex"],
     create_snapshot: [],
     restore_snapshot: [:no_snapshot],
     save: ["/tmp/never written"],
@@ -114,7 +117,9 @@ defmodule ElixirScope.ASTRepository.HostileTest do
                    :store_module,
                    # Most terms are code.
                    :find_ast_nodes_by_pattern,
-                   :get_correlated_events
+                   :get_correlated_events,
+                   # No update is a batch too.
+                   :bulk_update
                  ]
       end
     end

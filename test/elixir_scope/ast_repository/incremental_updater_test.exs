@@ -283,6 +283,18 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdaterTest do
     end
   end
 
+  test "bulk_update is a batch without an updater", %{repo: repo} do
+    good = {:file_changed, "lib/m1.ex", source(1, 4)}
+
+    assert {:ok, %BatchResult{applied: 1, modules: [{M1, :modified}]}} =
+             ASTRepository.bulk_update(repo, [good])
+
+    bad = [{:file_changed, "lib/m2.ex", source(2, 4)}, {:file_removed, "lib/none.ex"}]
+    assert {:error, %Error{reason: :not_found, details: %{index: 1}}} = ASTRepository.bulk_update(repo, bad)
+    assert {returned(repo, 1), returned(repo, 2)} == {4, 0}
+    assert {:error, %Error{}} = ASTRepository.bulk_update(repo, :none)
+  end
+
   test "consistency: of the store and with the disk", %{repo: repo, dir: dir, updater: updater} do
     assert :ok = IncrementalUpdater.validate_update_consistency(updater)
     write(dir, "lib/m1.ex", source(1, 1))

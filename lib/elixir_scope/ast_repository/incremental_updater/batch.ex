@@ -3,7 +3,7 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater.Batch do
   # Updates checked, prepared side by side, and applied as one. Runs in a process of its own; the store is changed by
   # a single call at the end, so whatever goes wrong before has changed nothing.
 
-  alias ElixirScope.ASTRepository.BatchResult
+  alias ElixirScope.ASTRepository.{BatchResult, Fault, Handle}
   alias ElixirScope.ASTRepository.IncrementalUpdater.Operation
   alias ElixirScope.{Core, Error}
 
@@ -21,6 +21,16 @@ defmodule ElixirScope.ASTRepository.IncrementalUpdater.Batch do
          :ok <- apart(updates),
          {:ok, result} <- attempt(ref, updates, opts[:as_of], 1) do
       {:ok, %{result | duration_us: now_us() - started}}
+    end
+  end
+
+  @doc "As `run/3`, of whatever a caller calls a repository and a list."
+  @spec bulk(term(), term()) :: {:ok, BatchResult.t()} | {:error, Error.t()}
+  def bulk(repository, updates) do
+    with {:ok, ref} <- Handle.ref(repository) do
+      if is_list(updates) and not List.improper?(updates),
+        do: run(ref, updates),
+        else: Fault.invalid(:updates, updates, "give a list of updates")
     end
   end
 

@@ -52,7 +52,10 @@ impl Repository {
         as_of: Option<u64>,
     ) -> std::result::Result<Applied, Rejected> {
         let mut rejected = None;
-        let applied = self.write_alone(|draft| {
+        // Who stores correlations meanwhile waits only for a batch that stores some itself.
+        let correlates = |one: &Operation| matches!(one, Operation::Correlation(..));
+        let alone = operations.iter().any(correlates);
+        let change = |draft: &mut State| {
             let read = draft.version;
             let mut files = Files::new();
             let mut others = Vec::with_capacity(operations.len());
@@ -89,12 +92,18 @@ impl Repository {
                     return Err(error);
                 }
             }
-            draft.store_correlations(self.limits().correlations_max, correlations)?;
+            if alone {
+                draft.store_correlations(self.limits().correlations_max, correlations)?;
+            }
             Ok(Applied {
                 version: draft.version,
                 files,
             })
-        });
+        };
+        let applied = match alone {
+            true => self.write_alone(change),
+            false => self.write(change),
+        };
         applied.map_err(|error| (rejected, error))
     }
 
