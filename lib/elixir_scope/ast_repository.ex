@@ -318,6 +318,16 @@ defmodule ElixirScope.ASTRepository do
   defdelegate import_project(repository, project_path, opts \\ []), to: Import
 
   @doc """
+  Computes now what is otherwise computed when it is first asked for: calls, scopes, flow, processes, declarations, findings,
+  the index of the search, and the graphs across files. Uses all schedulers; answers are the same without it.
+
+      {:ok, _} = ElixirScope.ASTRepository.import_project(repo, ".")
+      :ok = ElixirScope.ASTRepository.index(repo)
+  """
+  @spec index(repository()) :: :ok | {:error, Error.t()}
+  defdelegate index(repository), to: Import
+
+  @doc """
   Brings one file of an imported project up to date: reads it, parses it, and puts it in the place of what was stored.
   The cost is in proportion to the file; other files are touched only when they gain or lose a plain name by it.
 

@@ -85,6 +85,7 @@ defmodule ElixirScope.Native do
   def repository_stats(_ref), do: missing()
   def repository_health(_ref), do: missing()
   def repository_coverage(_ref, _target), do: missing()
+  def repository_index(_ref, _part, _parts), do: missing()
   def repository_files(_ref, _root), do: missing()
   def repository_unchanged(_ref, _root, _path, _text), do: missing()
   def repository_commit_import(_ref, _root, _units, _removed), do: missing()

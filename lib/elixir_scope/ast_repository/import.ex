@@ -46,6 +46,18 @@ defmodule ElixirScope.ASTRepository.Import do
     end
   end
 
+  def index(repository) do
+    with {:ok, ref} <- Handle.ref(repository) do
+      shares = System.schedulers_online()
+
+      # One more than there are schedulers: the last one also joins what the others computed.
+      0..(shares - 1)
+      |> Task.async_stream(&Core.Repository.index(ref, &1, shares + 1), timeout: :infinity)
+      |> Enum.reduce(:ok, fn {:ok, outcome}, first -> if first == :ok, do: outcome, else: first end)
+      |> then(&if(&1 == :ok, do: Core.Repository.index(ref, shares, shares + 1), else: &1))
+    end
+  end
+
   # Options
 
   defp options(opts) do

@@ -82,6 +82,7 @@ defmodule ElixirScope.Core.Repository do
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 
+  def index(ref, part, parts), do: Core.call(fn -> Native.repository_index(ref, part, parts) end)
   def coverage(ref, target), do: Core.call(fn -> Native.repository_coverage(ref, target) end)
 
   # projects: `units` is `[{unit, lines}]`, of parsed files

@@ -40,7 +40,7 @@ enum Places {
 
 impl Unit {
     /// Where each name of this file is, found when first asked for.
-    pub(super) fn postings(&self) -> &Postings {
+    pub(crate) fn postings(&self) -> &Postings {
         let postings = &self.derived().postings;
         postings.get_or_init(|| Arc::new(Postings::new(self.ast())))
     }

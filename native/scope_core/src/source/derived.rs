@@ -14,6 +14,7 @@ use crate::search::Postings;
 use crate::smells::{self, Finding, Fingerprints};
 
 use super::calls::Calls;
+use super::Unit;
 use super::cell::Cell;
 
 /// One cell for each concern: `calls: Cell<Calls>`.
@@ -28,6 +29,21 @@ pub struct Derived {
     pub(crate) otp: Cell<Facts>,
     pub(crate) findings: Cell<Vec<Finding>>,
     pub(crate) fingerprints: Cell<Fingerprints>,
+}
+
+impl Unit {
+    /// Computes all of it now, instead of when it is first asked for.
+    pub fn index(&self) {
+        self.calls();
+        self.declared();
+        self.postings();
+        self.sizes();
+        self.variables();
+        self.summaries();
+        self.otp_facts();
+        self.findings();
+        self.fingerprints();
+    }
 }
 
 impl Derived {

@@ -8,7 +8,7 @@ use scope_core::value::Value;
 
 use super::args;
 use super::repository_of;
-use crate::error::reply;
+use crate::error::{reply, reply_ok};
 use crate::sources::SourceUnit;
 use crate::terms::value_to_term;
 
@@ -34,6 +34,29 @@ fn repository_unchanged<'a>(
         Ok(repository.is_text_of_file(root, path, args::bytes(text, "text")?))
     };
     reply(env, unchanged())
+}
+
+/// Computes what follows from each file of one of `parts` equal shares of them, and, for the last share, what joins them.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn repository_index<'a>(
+    env: Env<'a>,
+    handle: Term<'a>,
+    part: Term<'a>,
+    parts: Term<'a>,
+) -> Term<'a> {
+    let index = || {
+        let repository = repository_of(handle)?;
+        let parts = args::count(parts, "parts")?.max(1) as usize;
+        let part = args::count(part, "part")? as usize;
+        let units = repository.units();
+        let share = units.iter().skip(part).step_by(parts);
+        share.for_each(|unit| unit.index());
+        if part + 1 == parts {
+            repository.graphs(|_| ());
+        }
+        Ok(())
+    };
+    reply_ok(env, index())
 }
 
 /// `units` is `[{unit, lines}]`, `removed` a list of paths. Gives the counts of the project.
