@@ -91,7 +91,10 @@ defmodule ElixirScope.OTP.MessagesTest do
 
     test "sends from the body of a module" do
       GenServer.call(M.Server, {:attribute, 2})
+      assert_receive {:asserted, n} when n > 1
     end
+
+    def told(pid), do: send(pid, {:asserted, 2})
   end
 
   defmodule M.Waits do
@@ -142,6 +145,7 @@ defmodule ElixirScope.OTP.MessagesTest do
     assert [%{message: "{:attribute, 2}", servers: [M.Server]}] =
              Enum.filter(messages.sends, &(&1.function == nil))
 
+    assert [{"{:asserted, _}", :possible}] = edges(only(messages, :told))
     assert %{message: "{:ask, pid()}"} = only(messages, :ask)
     assert edges(only(messages, :tagged)) == [{"{:attribute, _}", :certain}]
     assert %{resolution: :module} = only(messages, :cast_by_alias)

@@ -9,7 +9,7 @@ use super::message::MessageKind;
 use super::project::Project;
 use super::shape::Shape;
 use super::syntax::{
-    block, branch, branch_pattern_of, branches, definition, is_call, without_default,
+    block, branch, branch_pattern_of, branches, definition, head_parts, is_call, without_default,
 };
 
 /// What takes.
@@ -211,6 +211,9 @@ fn receives(project: &Project<'_>, found: &mut Vec<Handler>) {
             true => ast.end(ix),
             false => at + 1,
         };
+        if is_call(ast, ix, "assert_receive") || is_call(ast, ix, "assert_received") {
+            found.extend(asserted(project, ix));
+        }
         if !is_call(ast, ix, "receive") {
             continue;
         }
@@ -236,6 +239,24 @@ fn receives(project: &Project<'_>, found: &mut Vec<Handler>) {
             });
         }
     }
+}
+
+/// `assert_receive pattern`, of ExUnit.
+fn asserted(project: &Project<'_>, ix: NodeIx) -> Option<Handler> {
+    let unit = project.unit(0);
+    let ast = unit.ast();
+    let (patterns, guard) = head_parts(ast, ast.child(ix, 0)?);
+    let pattern = *patterns.first()?;
+    let module = unit.module_of(ix)?;
+    let (shape, guarded) = Eval::new(project).argument_pattern(0, module, pattern, guard);
+    Some(Handler {
+        module,
+        kind: MessageKind::Info,
+        taker: Taker::Receive(unit.clause_of(ix)),
+        node: ix,
+        pattern: shape,
+        guarded: guarded || has_pin(ast, pattern),
+    })
 }
 
 fn has_pin(ast: &Ast, pattern: NodeIx) -> bool {
