@@ -36,7 +36,7 @@ query =
   ASTRepository.Query.new()
   |> ASTRepository.Query.from(:modules)
   |> ASTRepository.Query.select([:module_name])
-  |> ASTRepository.Query.where({:eq, :module_type, :genserver})
+  |> ASTRepository.Query.add_where({:eq, :module_type, :genserver})
 
 types = Bench.best(3, fn -> Bench.ok!(ASTRepository.query(repository, query)) end)
 

@@ -24,10 +24,16 @@ fn int(n: u32) -> Value {
     Value::Int(i64::from(n))
 }
 
+/// Levels above a literal or list at which its line is looked for: code that was parsed has one within a few.
+const PLACE_LEVELS_MAX: usize = 64;
+
 /// Where a node stands: its own place, or that of what holds it.
 fn place(ast: &Ast, node: NodeIx) -> (Value, Value) {
     let mut at = Some(node);
-    while let Some(ix) = at {
+    for _ in 0..PLACE_LEVELS_MAX {
+        let Some(ix) = at else {
+            break;
+        };
         let (line, column) = ast.position(ix);
         if let Some(line) = line {
             return (int(line), column.map_or(Value::nil(), int));
