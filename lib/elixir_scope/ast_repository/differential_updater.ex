@@ -86,6 +86,18 @@ defmodule ElixirScope.ASTRepository.DifferentialUpdater do
     end
   end
 
+  @doc """
+  What became of all ids of the old version, as counts: `:all`; `:unchanged`, the same id for the same node; `:forwarded`,
+  the node has another id; `:gone`. Of the gone ones, `:reused`: the id names an equal node of the same definition now;
+  and `:missed`: code of at least nine nodes that stands in the new version and came from nowhere else.
+  """
+  @spec survival(version(), version()) :: {:ok, %{atom() => non_neg_integer()}} | {:error, Error.t()}
+  def survival(old, new) do
+    with {:ok, old} <- version(old),
+         {:ok, new} <- version(new),
+         do: Core.Diff.survival(old.source, new.source)
+  end
+
   defp ids(nil), do: :ok
 
   defp ids(ids) do
