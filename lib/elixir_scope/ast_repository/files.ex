@@ -57,9 +57,16 @@ defmodule ElixirScope.ASTRepository.Files do
   @doc "Where a file belongs: `%{path:, root:, file:}`."
   def place(ref, path, root) do
     with {:ok, path} <- text(:path, path),
-         {:ok, root} <- root(root),
-         {:ok, roots} <- roots(ref, root),
-         do: find(ref, path, roots)
+         {:ok, root} <- root(root) do
+      # Nearly always a file that is stored, by its absolute path.
+      case Path.type(path) == :absolute and Core.Updates.file_place(ref, Path.expand(path)) do
+        {:ok, {root, file}} ->
+          {:ok, %{path: Path.expand(path), root: root, file: file}}
+
+        _not_stored ->
+          with {:ok, roots} <- roots(ref, root), do: find(ref, path, roots)
+      end
+    end
   end
 
   defp roots(ref, nil), do: Core.Updates.roots(ref)
@@ -98,10 +105,21 @@ defmodule ElixirScope.ASTRepository.Files do
   defp stored?(ref, path), do: match?({:ok, _}, Core.Updates.file_place(ref, path))
   defp inside?(path, root), do: String.starts_with?(path, String.trim_trailing(root, "/") <> "/")
 
-  # An AST makes more garbage than anything else here: in a process of its own it is gone with that.
+  # An AST makes more garbage than anything else here: in a process of its own, with room for all of it, it is gone
+  # with that process and never collected.
   defp parse(text, place) do
-    Task.await(Task.async(fn -> Parser.parse_string(text, file: place.file) end), :infinity)
+    fun = fn -> exit({:parsed, Parser.parse_string(text, file: place.file)}) end
+    {_pid, monitor} = :erlang.spawn_opt(fun, [:monitor, min_heap_size: heap_words(byte_size(text))])
+
+    receive do
+      {:DOWN, ^monitor, :process, _pid, {:parsed, parsed}} -> parsed
+      {:DOWN, ^monitor, :process, _pid, crash} -> exit(crash)
+    end
   end
+
+  # Tokens and syntax take about 20 words for a byte of source, here on the safe side; at most 16 MB are set aside.
+  @heap_words_max 2_000_000
+  defp heap_words(bytes), do: min(bytes * 24, @heap_words_max)
 
   defp read(_place, text) when is_binary(text), do: {:ok, text}
 
