@@ -3,7 +3,7 @@ defmodule ElixirScope.Flow.CompilerOracleTest do
   # the one that is counted. The sources must be those of the installed version.
   use ExUnit.Case, async: false
 
-  alias ElixirScope.ASTRepository.Parser
+  alias ElixirScope.ASTRepository.{Parser, ScopeAnalyzer}
   alias ElixirScope.Core.Flow
   alias ElixirScope.Test.Source, as: Sources
   alias ElixirScope.Test.Versions
@@ -18,7 +18,7 @@ defmodule ElixirScope.Flow.CompilerOracleTest do
     _ ->
       IO.puts(
         :stderr,
-        "SKIPPED: 2 tests: no sources of Elixir #{System.version()} in ELIXIR_SCOPE_ELIXIR_SRC"
+        "SKIPPED: 3 tests: no sources of Elixir #{System.version()} in ELIXIR_SCOPE_ELIXIR_SRC"
       )
 
       @moduletag skip: "the sources are not those of the installed Elixir"
@@ -64,6 +64,20 @@ defmodule ElixirScope.Flow.CompilerOracleTest do
   defp written?({_definition, _clause, {line, column, name}}, lines) do
     text = lines |> Enum.at(line - 1, "") |> String.slice((column - 1)..-1//1)
     String.starts_with?(text, Atom.to_string(name))
+  end
+
+  test "nothing of the standard library is unused: its compiler does not warn" do
+    {dir, _} = Sources.elixir_sources()
+
+    found =
+      for path <- Path.wildcard(dir <> "/lib/*/lib/**/*.ex"),
+          {:ok, regions} = ScopeAnalyzer.analyze_source(File.read!(path), file: path),
+          region <- regions,
+          variable <- region.variables,
+          do: {Path.relative_to(path, dir), variable.line, variable.name, variable.unused}
+
+    assert length(found) > 30_000
+    assert Enum.filter(found, &elem(&1, 3)) == []
   end
 
   test "McCabe's figure of the graph is the one that is counted, and whatever is evaluated can be reached" do

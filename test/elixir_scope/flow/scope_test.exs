@@ -213,6 +213,10 @@ defmodule ElixirScope.Flow.ScopeTest do
         x
       end
       def g(q), do: binding()
+      def h(r, s \\\\ 1)
+      def h(_, s), do: s
+      defdelegate abs(t), to: Kernel
+      defmacro m(u), do: quote(bind_quoted: binding(), do: u)
     end
     """
 

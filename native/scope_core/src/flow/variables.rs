@@ -194,6 +194,8 @@ pub struct Region {
     pub bindings_end: u32,
     /// Its scopes begin with its own and end before this one.
     pub scopes_end: u32,
+    /// A head without a body (of defaults, of a protocol, of a delegate): its names tell a reader something, no more.
+    pub declares: bool,
 }
 
 /// All variables of one file.
@@ -293,7 +295,8 @@ impl Variables {
     /// Bound and never used, as the compiler warns of it: names that begin with `_` say so themselves.
     pub fn is_unused(&self, binding: u32) -> bool {
         let own = &self.bindings[binding as usize];
-        own.uses == 0 && !own.by_binding && !own.name.text().starts_with('_')
+        let declares = self.regions[self.region_of_binding(binding) as usize].declares;
+        own.uses == 0 && !own.by_binding && !declares && !own.name.text().starts_with('_')
     }
 
     pub fn memory_bytes(&self) -> usize {

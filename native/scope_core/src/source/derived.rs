@@ -13,8 +13,8 @@ use crate::otp::Facts;
 use crate::search::Postings;
 use crate::smells::{self, Finding, Fingerprints};
 
-use super::calls::Calls;
 use super::Unit;
+use super::calls::Calls;
 use super::cell::Cell;
 
 /// One cell for each concern: `calls: Cell<Calls>`.

@@ -58,8 +58,10 @@ impl Walk<'_> {
 
     /// Evaluated apart from each other: each reads what was bound before all of them.
     pub(super) fn arguments(&mut self, args: &[NodeIx]) {
-        // What has no child and is no variable is a literal.
-        let counts = |&&one: &&NodeIx| self.ast.size(one) > 1 || is_var(self.ast, one);
+        // What has no child and is neither a variable nor a call is a literal.
+        let counts = |&&one: &&NodeIx| {
+            self.ast.size(one) > 1 || is_var(self.ast, one) || self.ast.kind(one) == Kind::Call
+        };
         let args: Vec<NodeIx> = args.iter().filter(counts).copied().collect();
         match args[..] {
             [] => {}

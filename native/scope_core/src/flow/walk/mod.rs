@@ -16,7 +16,7 @@ use std::collections::HashSet;
 
 use crate::ast::{Ast, NodeIx};
 use crate::atoms::Atom;
-use crate::source::Unit;
+use crate::source::{FunctionKind, Unit};
 
 use self::env::Env;
 use super::form::arrow;
@@ -152,7 +152,16 @@ pub(super) fn walk(unit: &Unit) -> Variables {
     while let Some(step) = walk.steps.pop() {
         walk.step(step);
     }
-    walk.finish()
+    let mut found = walk.finish();
+    for clause in unit.clauses() {
+        let kind = unit.functions()[clause.function as usize].kind;
+        let guard = matches!(kind, FunctionKind::Defguard | FunctionKind::Defguardp);
+        let declares = kind == FunctionKind::Defdelegate || clause.bodiless && !guard;
+        if let Some(region) = found.region_of(clause.node).filter(|_| declares) {
+            found.regions[region as usize].declares = true;
+        }
+    }
+    found
 }
 
 impl Walk<'_> {
@@ -280,6 +289,7 @@ impl Walk<'_> {
             first_binding: self.next(),
             bindings_end: 0,
             scopes_end: 0,
+            declares: false,
         });
         self.found.scopes.push(Scope {
             node,
