@@ -98,6 +98,9 @@ defmodule ElixirScope.ASTRepository.SearchTest do
       code = in_function("Enum.map(a, b)\nEnum.count(a)\ng(a)\nx = {1, 2, 3}")
       assert matched(code, "Enum._(...)") == ["Enum.map(a, b)", "Enum.count(a)"]
       assert matched(code, "_(_)") == ["g(a)"]
+      code = "defmodule A do\n@spec f(B.t()) :: {B.u(), &B.v/1}\ndef f(x), do: x |> B.w()\nend"
+      assert matched(code, "B._(...)") == ["B.t()", "B.u()", "x |> B.w()"]
+      assert matched(code, "B._(...)", resolve: false, pipes: false) == ["B.t()", "B.u()", "B.w()"]
     end
 
     test "attributes and captured functions by their name" do

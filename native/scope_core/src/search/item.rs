@@ -86,6 +86,15 @@ impl<'a> Reader<'a> {
         ix
     }
 
+    /// The call `receiver.name(...)` of a receiver.
+    pub(super) fn called_on(self, receiver: NodeIx) -> Option<NodeIx> {
+        let dot = self.ast.parent(receiver)?;
+        let first = self.is_call(dot, Word::Dot) && dot.0 + 1 == receiver.0;
+        let call = self.ast.parent(dot).filter(|_| first)?;
+        // `Mod.f` of `&Mod.f/1` is none.
+        (self.ast.kind(call) == Kind::CallExpr && self.stands_alone(call)).then_some(call)
+    }
+
     /// What a call is called: `f` of `f(x)`, of `Mod.f(x)` and of `x |> f()`; of `f(x) when g` too.
     pub(super) fn name(self, ix: NodeIx) -> Option<Atom> {
         let mut ix = ix;

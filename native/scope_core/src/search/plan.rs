@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::ast::{Ast, Kind, NodeIx};
 use crate::atoms::Atom;
 use crate::source::Unit;
-use crate::source::words::Word;
+use crate::source::words::{Word, atom};
 
 use super::anchor::{Anchor, anchor};
 use super::guard::Test;
@@ -87,6 +87,16 @@ impl Plan {
             into.extend(named.map(|(ix, _)| ix.0));
         }
         for &module in &anchor.receivers {
+            // `Mod.f(x)` by its receiver, in types too; `f(x)` by what it is known to call.
+            let named = unit.named_modules().filter(|(_, named)| *named == module);
+            let mut receivers: Vec<u32> = named.map(|(ix, _)| ix.0).collect();
+            unit.postings().collect(module, Use::Atom, &mut receivers);
+            into.extend(
+                receivers
+                    .iter()
+                    .filter_map(|&at| reader.called_on(NodeIx(at)))
+                    .map(|ix| ix.0),
+            );
             let own = unit.modules().iter().any(|one| one.name == module);
             into.extend(unit.calls().of_module(module, own).map(|ix| ix.0));
         }
@@ -192,6 +202,10 @@ fn require(pattern: &Pattern, root: Pix, into: &mut Vec<(Atom, Use)>) {
     while at < end {
         let node = pattern.node(at);
         match node.op {
+            // Dots are no uses of a name.
+            Op::Call {
+                name: Some(name), ..
+            } if name == atom(Word::Dot) => {}
             // What is in these need not be there.
             Op::Alternatives | Op::Not => {
                 at = node.end;
