@@ -43,6 +43,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     get_all_correlations: [],
     query: [%Query{from: :modules}],
     get_statistics: [],
+    index: [],
     health_check: [],
     import_project: ["lib/elixir_scope/report"],
     update_file: ["lib/x.ex"],

@@ -250,6 +250,10 @@ impl<'p> Join<'p> {
         for module in sent.servers.clone() {
             self.take(sent, send, module, alone);
         }
+        if guessed {
+            // A server that passes a message on sends what it takes itself.
+            self.others_by_shape(sent, send);
+        }
         if send.kind == MessageKind::Agent {
             sent.reason = reason.filter(|_| sent.servers.is_empty());
             return;
@@ -399,18 +403,24 @@ impl<'p> Join<'p> {
         sent.servers = modules.into_iter().collect();
         sent.servers.sort_unstable_by_key(|one| one.text());
         // Who subscribes through a function of another module is not known, but what it takes is.
-        let known: AHashSet<u32> = sent.to.iter().map(|edge| edge.handler).collect();
-        let mut others = Vec::new();
-        std::mem::swap(&mut sent.to, &mut others);
-        self.by_shape(sent, send);
-        sent.to.retain(|edge| !known.contains(&edge.handler));
-        others.append(&mut sent.to);
-        sent.to = others;
+        self.others_by_shape(sent, send);
         if sent.to.is_empty() {
             sent.reason = Some(Reason::NoSubscriber);
         } else {
             sent.resolution = Some(Resolution::Topic);
         }
+    }
+
+    /// Adds what else may take the message, by the message alone.
+    fn others_by_shape(&self, sent: &mut Sent, send: &Send) {
+        let resolution = sent.resolution;
+        let mut known = std::mem::take(&mut sent.to);
+        self.by_shape(sent, send);
+        sent.to
+            .retain(|edge| !known.iter().any(|one| one.handler == edge.handler));
+        known.append(&mut sent.to);
+        sent.to = known;
+        sent.resolution = resolution;
     }
 
     /// Joins by the message alone.
