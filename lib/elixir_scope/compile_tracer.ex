@@ -22,9 +22,9 @@ defmodule ElixirScope.CompileTracer do
   @table __MODULE__
   @collecting {__MODULE__, :collecting}
 
-  @typedoc "`{module, kind, target, line, column, caller, file}`; what `target` is depends on the kind."
+  @typedoc "`{module, kind, target, line, column, caller, file}`; what `target` is depends on the kind. Outside of modules `module` is `nil`."
   @type note ::
-          {module(), atom(), term(), non_neg_integer(), pos_integer() | nil, {atom(), arity()} | nil,
+          {module() | nil, atom(), term(), non_neg_integer(), pos_integer() | nil, {atom(), arity()} | nil,
            Path.t()}
 
   @doc false
@@ -59,10 +59,9 @@ defmodule ElixirScope.CompileTracer do
 
   def trace(_event, _env), do: :ok
 
-  defp note(_kind, _target, _meta, %{module: nil}), do: :ok
-
   defp note(kind, target, meta, env) do
-    row = {env.module, kind, target, line(meta, env), column(meta), env.function, env.file}
+    module = if compiled?(env.module), do: env.module
+    row = {module, kind, target, line(meta, env), column(meta), env.function, env.file}
 
     try do
       :ets.insert(@table, row)
@@ -74,6 +73,12 @@ defmodule ElixirScope.CompileTracer do
 
     :ok
   end
+
+  # Around modules there is none. What `defimpl` expands there, the compiler says to be in a module of its own, which is not the
+  # one being compiled.
+  defp compiled?(nil), do: false
+  defp compiled?(module) when module in [Elixir, Kernel, Protocol], do: Module.open?(module)
+  defp compiled?(_module), do: true
 
   defp line(meta, env) do
     case :lists.keyfind(:line, 1, meta) do

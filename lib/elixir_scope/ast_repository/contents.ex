@@ -15,7 +15,7 @@ defmodule ElixirScope.ASTRepository.Contents do
   alias ElixirScope.Core
 
   @computed ~w(modules function_definitions instrumentation_points correlation_index performance_correlation
-               call_graph data_flow_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
+               call_graph dependency_graph data_flow_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
                architectural_patterns)a
   @carried ~w(repository_id creation_timestamp version configuration)a
   @hidden ~w(ref pid)a
@@ -75,10 +75,8 @@ defmodule ElixirScope.ASTRepository.Contents do
 
   defp compute(:data_flow_graph, handle), do: GraphBuilder.data_flow_between(handle)
 
-  defp compute(:call_graph, handle) do
-    with {:ok, rows} <- ran(handle, [:function_key, :calls_made]),
-         do: {:ok, Map.new(rows, &{&1.function_key, &1.calls_made})}
-  end
+  defp compute(:call_graph, handle), do: GraphBuilder.call_graph(handle)
+  defp compute(:dependency_graph, handle), do: GraphBuilder.dependency_graph(handle)
 
   defp compute(:supervision_tree, handle), do: Processes.supervision_tree(handle, running: true)
 

@@ -21,9 +21,10 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     * from the messages of the whole project - `:message_sends` (`ElixirScope.ASTRepository.MessageSend`), `:message_receives`
       (`ElixirScope.ASTRepository.MessageReceive`); see `ElixirScope.ASTRepository.Processes`
     * from the running program - `:execution_statistics`, `:call_frequency` (calls), `:average_duration`
-      (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:calls_made` and `:called_by`
-      (`[%{function: {module, name, arity}, count: n}]`, observed), `:last_executed`, `:instrumentation_points`,
+      (milliseconds), `:error_rate` (0.0 to 1.0), `:performance_profile`, `:last_executed`, `:instrumentation_points`,
       `:test_coverage` (0.0 to 1.0, see `ElixirScope.ASTRepository.Coverage`)
+    * from the calls of the whole project, static and observed - `:calls_made` and `:called_by`, lists of
+      `ElixirScope.ASTRepository.FunctionCall`, those observed most often first
     * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
 
   `nil` until a later step fills them (stored values are kept): `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
@@ -38,7 +39,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     FunctionSignature
   }
 
-  alias ElixirScope.ASTRepository.{InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
+  alias ElixirScope.ASTRepository.{FunctionCall, InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
   alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, VariableInfo, VariableMutation}
 
   defstruct [
@@ -116,8 +117,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           local_variables: [VariableInfo.t()] | nil,
           variable_mutations: [VariableMutation.t()] | nil,
           scope_analysis: [ScopeAnalysis.t()] | nil,
-          calls_made: list() | nil,
-          called_by: list() | nil,
+          calls_made: [FunctionCall.t()] | nil,
+          called_by: [FunctionCall.t()] | nil,
           message_sends: list() | nil,
           message_receives: list() | nil,
           test_coverage: float() | nil,

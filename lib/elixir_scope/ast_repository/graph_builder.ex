@@ -23,7 +23,8 @@ defmodule ElixirScope.ASTRepository.GraphBuilder do
   `:ast_node_id` of the first, and `:observed`, how often the running program was seen to make it.
 
   A node's `:reachable` is false when neither a public function, nor a callback, nor the body of a module leads to it;
-  `:dynamic_calls` counts its calls that are decided at run time.
+  `:dynamic_calls` counts its calls that are decided at run time; `:callback` is true when it is public and its module
+  implements a protocol, or a behaviour of a module outside: then code outside may call it.
 
   Options:
 

@@ -15,6 +15,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
       `:documentation_score` (0.0 to 1.0: documented public functions, types and the module itself, over all of them)
     * from the messages of the whole project - `:message_flows` (`ElixirScope.ASTRepository.MessageFlow`: those that begin or end in
       this module)
+    * from the whole project - `:dependencies` (modules that it needs, others' too; `ElixirScope.ASTRepository.GraphBuilder` has
+      the kinds)
     * from the running program - `:execution_frequency` (`%{{module, name, arity} => calls}`),
       `:performance_data` (`%{{module, name, arity} => ElixirScope.ASTRepository.ExecutionStatistics}`),
       `:instrumentation_points`, `:runtime_insights`, `:test_coverage` (0.0 to 1.0, see
@@ -25,7 +27,7 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   `:ast_node_mapping` is large, so it is filled by `get_module(repo, name, fields: [:ast_node_mapping])` only;
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
-  `nil` until a later step fills them (stored values are kept): `:dependencies`, `:error_patterns`,
+  `nil` until a later step fills them (stored values are kept): `:error_patterns`,
   `:first_instrumented`.
   """
 

@@ -71,7 +71,8 @@ defmodule ElixirScope.ASTRepository.Repository do
     * `:correlation_index` - `%{correlation_id => ast_node_id}`
     * `:performance_correlation` - `%{ast_node_id => ElixirScope.ASTRepository.ExecutionStatistics}` of what ran
     * `:data_flow_graph` - how values go between functions, see `ElixirScope.ASTRepository.GraphBuilder.data_flow_between/2`
-    * `:call_graph` - `%{caller => [%{function: callee, count: n}]}`, observed
+    * `:call_graph`, `:dependency_graph` - `ElixirScope.ASTRepository.Graph`, as `ElixirScope.ASTRepository.GraphBuilder` makes
+      them; edges of the call graph say how often they were observed
     * `:hybrid_insights` - `%{ast_node_id => ElixirScope.ASTRepository.RuntimeInsights}`, as stored
     * `:domain_concepts` - `%{module => ElixirScope.ASTRepository.DomainConcept}`
     * `:business_rules` - `%{ast_node_id => ElixirScope.ASTRepository.BusinessRule}`

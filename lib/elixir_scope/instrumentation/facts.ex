@@ -94,6 +94,7 @@ defmodule ElixirScope.Instrumentation.Facts do
   @spec from_notes([tuple()]) :: [t()]
   def from_notes(notes) do
     notes
+    |> Enum.reject(&(elem(&1, 0) == nil))
     |> Enum.group_by(&elem(&1, 0))
     |> Enum.sort()
     |> Enum.map(fn {module, notes} -> from_notes(module, notes) end)
@@ -166,7 +167,31 @@ defmodule ElixirScope.Instrumentation.Facts do
       File.write!(path(dir, facts.module), :erlang.term_to_binary(facts, compressed: 1))
     end
 
+    for {file, notes} <- Enum.group_by(notes, &elem(&1, 6)), do: save_around(dir, file, notes)
     :ok
+  end
+
+  # What a file needs around its modules: the protocol and the target of a `defimpl`, a `use` at the top.
+  defp save_around(dir, file, notes) do
+    path = around_path(dir, file)
+
+    case dependencies(nil, for({nil, _, _, _, _, _, _} = note <- notes, do: note)) do
+      [] -> File.rm(path)
+      found -> File.write!(path, :erlang.term_to_binary({file, found}, compressed: 1))
+    end
+  end
+
+  @doc "What a source file depends on around its modules."
+  @spec around(Path.t(), Path.t()) :: [dependency()]
+  def around(file, dir) do
+    case File.read(around_path(dir, file)) do
+      {:ok, content} -> content |> :erlang.binary_to_term() |> elem(1)
+      {:error, _} -> []
+    end
+  end
+
+  defp around_path(dir, file) do
+    Path.join(dir, (file |> :erlang.md5() |> Base.encode16(case: :lower)) <> ".around")
   end
 
   @doc "Removes the facts of modules that are in none of `ebins` any more."
@@ -175,6 +200,11 @@ defmodule ElixirScope.Instrumentation.Facts do
     for module <- modules(dir),
         not Enum.any?(ebins, fn {_, ebin} -> File.exists?(Path.join(ebin, "#{module}.beam")) end),
         do: File.rm(path(dir, module))
+
+    for path <- dir |> Path.join("*.around") |> Path.wildcard(),
+        {file, _} = path |> File.read!() |> :erlang.binary_to_term(),
+        not File.exists?(file),
+        do: File.rm(path)
 
     :ok
   end

@@ -81,10 +81,8 @@ defmodule ElixirScope.Static.Compiled do
          {:ok, {module, [{_, chunk}]}} <- :beam_lib.chunks(binary, [~c"Dbgi"]),
          {:debug_info_v1, :elixir_erl, {:elixir_v1, map, _specs}} <- decode(chunk),
          file when is_binary(file) <- relative(map.file, root, exclude) do
-      Graph.compiled(
-        map.definitions,
-        told(module, map, file, path, Path.join(root, file), noted(module, facts))
-      )
+      known = %{noted: noted(module, facts), around: Facts.around(map.file, facts)}
+      Graph.compiled(map.definitions, told(module, map, file, path, Path.join(root, file), known))
     else
       {:error, %ElixirScope.Error{}} = error -> error
       _ -> :none
@@ -105,7 +103,7 @@ defmodule ElixirScope.Static.Compiled do
     end
   end
 
-  defp told(module, map, file, beam, source, facts) do
+  defp told(module, map, file, beam, source, %{noted: facts, around: around}) do
     attributes = map.attributes
 
     %{
@@ -116,7 +114,8 @@ defmodule ElixirScope.Static.Compiled do
       implements: implements(attributes[:__impl__]),
       behaviours: for({:behaviour, value} <- attributes, one <- List.wrap(value), is_atom(one), do: one),
       noted: noted_calls(facts),
-      dependencies: facts && facts.dependencies
+      dependencies: facts && facts.dependencies,
+      around: around
     }
   end
 
@@ -132,7 +131,7 @@ defmodule ElixirScope.Static.Compiled do
 
   defp noted_calls(facts) do
     for %{kind: kind, target: target} = call <- facts.calls,
-        macro? = kind in [:remote_macro, :imported_macro, :local_macro],
+        macro? <- [kind in [:remote_macro, :imported_macro, :local_macro]],
         macro? or is_nil(call.caller),
         elem(target, 0) != Kernel do
       {call.caller, call.line, call.column || 0, target, macro?}

@@ -11,6 +11,7 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.search` - finds code by code
     * `mix elixir_scope.findings` - shows what in the source is worth a second look
     * `mix elixir_scope.describe` - says what a module is
+    * `mix elixir_scope.graph` - shows who calls whom and who needs whom
 
   `mix help TASK` or `mix TASK --help` says more of each.
 

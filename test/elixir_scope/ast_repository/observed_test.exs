@@ -7,6 +7,7 @@ defmodule ElixirScope.ASTRepository.ObservedTest do
   alias ElixirScope.{ASTRepository, Capture}
 
   alias ElixirScope.ASTRepository.{
+    FunctionCall,
     ExecutionStatistics,
     InstrumentationPoint,
     Query,
@@ -94,8 +95,12 @@ defmodule ElixirScope.ASTRepository.ObservedTest do
     assert total > 0
     assert (price.average_duration * 1_000 * 35) |> Float.round(3) == Float.round(total, 3)
     assert DateTime.diff(DateTime.utc_now(), price.last_executed) in 0..60
-    assert %{function: {Observed.Till, :sum, 2}, count: 30} in price.called_by
-    assert %{function: {Observed.Till, :tax, 1}, count: 30} in price.calls_made
+
+    assert [%FunctionCall{count: 30, kind: :local, sites: [%{line: _}]}] =
+             for(%{function: {Observed.Till, :sum, 2}} = call <- price.called_by, do: call)
+
+    assert [%FunctionCall{count: 30}] =
+             for(%{function: {Observed.Till, :tax, 2}} = call <- price.calls_made, do: call)
 
     assert {:ok, %{call_frequency: 0, execution_statistics: nil, last_executed: nil}} =
              ASTRepository.get_function(repo, {Observed.Till, :never, 0})

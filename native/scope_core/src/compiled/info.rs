@@ -16,7 +16,7 @@ pub struct Told {
     pub callers: Vec<Option<(Atom, u32)>>,
 }
 
-/// Reads `%{module, file, stale, protocol, implements, behaviours, noted, dependencies}`.
+/// Reads `%{module, file, stale, protocol, implements, behaviours, noted, dependencies, around}`.
 ///
 /// `noted` are calls that the definitions do not show, because the compiler made them: `{caller, line, column, target,
 /// is_macro}`, caller being `{name, arity}`, or `nil` in the body of the module.
@@ -36,12 +36,12 @@ pub fn info(told: &Value) -> Result<Told> {
         }
     };
     let behaviours = field("behaviours").map_or(&[][..], list);
-    let dependencies = field("dependencies").map(|all| {
+    let needs = |all: &Value| -> Box<[(Atom, Dependency)]> {
         let kinds = list(all).iter().filter_map(pairs);
-        let kinds =
-            kinds.filter_map(|(one, kind)| Some((one, Dependency::from_text(kind.text())?)));
-        kinds.collect()
-    });
+        kinds
+            .filter_map(|(one, kind)| Some((one, Dependency::from_text(kind.text())?)))
+            .collect()
+    };
     let mut compiled = Compiled {
         module,
         file: Arc::from(String::from_utf8_lossy(file)),
@@ -52,7 +52,8 @@ pub fn info(told: &Value) -> Result<Told> {
         functions: Box::default(),
         targets: Box::default(),
         calls: Box::default(),
-        dependencies,
+        dependencies: field("dependencies").map(needs),
+        around: field("around").map(needs).unwrap_or_default(),
     };
     let (mut targets, mut calls, mut callers) = (Vec::new(), Vec::new(), Vec::new());
     let mut numbers: HashMap<Target, u32, ahash::RandomState> = HashMap::default();

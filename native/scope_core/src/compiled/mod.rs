@@ -31,6 +31,8 @@ pub struct Compiled {
     pub calls: Box<[CompiledCall]>,
     /// What the compiler noted; none when it was not asked to.
     pub dependencies: Option<Box<[(Atom, Dependency)]>>,
+    /// What the file needs around its modules; the same for each of them.
+    pub around: Box<[(Atom, Dependency)]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +103,7 @@ impl Compiled {
             + self.functions.len() * size_of::<CompiledFunction>()
             + self.targets.len() * size_of::<Target>()
             + self.calls.len() * size_of::<CompiledCall>()
+            + self.around.len() * size_of::<(Atom, Dependency)>()
             + self
                 .dependencies
                 .as_ref()

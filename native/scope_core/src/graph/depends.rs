@@ -53,6 +53,16 @@ pub(super) fn needs(
             add(one.module, to, kind, 0);
         }
     }
+    // What stands around the modules is told of each of them; the first one has it.
+    let first = unit.modules().iter().find(|module| !module.dynamic);
+    if let Some((first, one)) = first.zip(noted.first()) {
+        for &(to, kind) in &one.around {
+            let own = unit.modules().iter().any(|module| module.name == to);
+            if !own {
+                add(first.name, to, kind, 0);
+            }
+        }
+    }
     let is_noted = |module: Atom| noted.iter().any(|one| one.module == module);
     let shown = shown(unit, modules);
     for (from, to, kind, line) in shown {

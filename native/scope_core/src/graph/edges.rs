@@ -60,10 +60,55 @@ pub(super) fn edges(unit: &Unit, compiled: &[Expanded], scope: &mut Scope<'_>) -
     for one in fresh.values() {
         compiled_edges(one, &sites, scope, &mut edges);
     }
+    child_specs(unit, scope, &mut edges);
     edges.sort_unstable_by_key(|edge| (edge.caller, edge.callee, edge.line, edge.node, edge.kind));
     edges.dedup_by_key(|edge| (edge.caller, edge.callee, edge.line, edge.node));
     edges.shrink_to_fit();
     edges
+}
+
+/// A module handed to a supervisor is asked for its `child_spec/1`.
+fn child_specs(unit: &Unit, scope: &mut Scope<'_>, edges: &mut Vec<Edge>) {
+    let supervises = |edge: &&Edge| {
+        let module = scope.ids.key(edge.callee).module;
+        module.text().ends_with("Supervisor") && !scope.modules.contains_key(&module)
+    };
+    let callers: AHashSet<FunctionIx> = edges
+        .iter()
+        .filter(supervises)
+        .map(|edge| edge.caller)
+        .collect();
+    if callers.is_empty() {
+        return;
+    }
+    let child_spec = intern("child_spec");
+    for (node, module) in unit.named_modules() {
+        let info = scope.modules.get(&module);
+        let asked = info.is_some_and(|info| info.functions.contains_key(&(child_spec, 1)));
+        let Some(clause) = unit.clause_of(node).filter(|_| asked) else {
+            continue;
+        };
+        let function = &unit.functions()[unit.clauses()[clause as usize].function as usize];
+        let caller = scope.ids.number(FunctionKey {
+            module: unit.modules()[function.module as usize].name,
+            name: function.name,
+            arity: function.arity,
+        });
+        if callers.contains(&caller) {
+            let callee = scope.ids.number(FunctionKey {
+                module,
+                name: child_spec,
+                arity: 1,
+            });
+            edges.push(Edge {
+                caller,
+                callee,
+                node: node.0,
+                line: unit.ast().line(node).unwrap_or(0),
+                kind: EdgeKind::Mfa,
+            });
+        }
+    }
 }
 
 /// The calls that the source shows, to be found by what the compiler left of them.

@@ -51,6 +51,10 @@ pub(super) struct Interner {
 }
 
 impl Interner {
+    pub(super) fn key(&self, function: FunctionIx) -> FunctionKey {
+        self.keys[function.0 as usize]
+    }
+
     pub(super) fn number(&mut self, key: FunctionKey) -> FunctionIx {
         let next = FunctionIx(self.keys.len() as u32);
         let number = *self.numbers.entry(key).or_insert(next);

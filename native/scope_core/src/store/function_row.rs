@@ -13,6 +13,7 @@ use crate::store::columns::{COMPLEXITY, Cell, Code, Column, Same, fields};
 use crate::store::complexity::function_metrics;
 use crate::store::coverage::{crap, function_coverage};
 use crate::store::findings::findings_of_function;
+use crate::store::graph_answer::function_calls;
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::meaning;
 use crate::store::processes::Processes;
@@ -483,18 +484,17 @@ impl<'a> FunctionRow<'a> {
         }
     }
 
+    /// Calls that the source shows or that were observed; nothing is known of a function without either.
     fn neighbours(&self, outgoing: bool) -> Value {
-        if self.stats().is_none() {
+        if self.definition.is_none() && self.stats().is_none() {
             return Value::nil();
         }
-        let key = match &self.definition {
-            Some((record, function)) => record
-                .definition()
-                .and_then(|(unit, _, _)| runtime_key(unit, *function))
-                .unwrap_or(self.key),
-            None => self.key,
-        };
-        self.view.neighbour_values(&key, outgoing)
+        let written = self.definition.as_ref().and_then(|(record, function)| {
+            let (unit, _, _) = record.definition()?;
+            runtime_key(unit, *function)
+        });
+        let observed = self.view.neighbours(&written.unwrap_or(self.key), outgoing);
+        function_calls(self.view.repository, &self.key, outgoing, &observed)
     }
 
     fn messages(&self, read: impl Fn(&Processes, &Unit, u32) -> Value) -> Value {

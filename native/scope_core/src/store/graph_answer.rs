@@ -276,6 +276,11 @@ fn node_value(index: &GraphIndex, key: &FunctionKey, dynamic: u64, lost: bool) -
         let visibility = if function.public { "public" } else { "private" };
         fields.push(("visibility", word(visibility)));
         fields.push(("reachable", Value::bool(!lost)));
+        let implements = info.is_some_and(|info| {
+            let outside = |module: &Atom| !index.modules().contains_key(module);
+            info.implements.is_some() || info.behaviours.iter().any(outside)
+        });
+        fields.push(("callback", Value::bool(implements && function.public)));
         fields.push(("dynamic_calls", Value::count(dynamic)));
     }
     if let Some((unit, number)) = definition(index, key) {

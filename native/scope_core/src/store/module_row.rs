@@ -13,6 +13,7 @@ use crate::store::columns::{COMPLEXITY, Cell, Code, Column, fields};
 use crate::store::complexity::{maybe, module_metrics};
 use crate::store::correlations::CorrelationId;
 use crate::store::coverage::{Coverage, function_coverage};
+use crate::store::dependency_answer::dependencies_of;
 use crate::store::locate::runtime_key;
 use crate::store::meaning;
 use crate::store::record::ModuleRecord;
@@ -47,6 +48,7 @@ fields! {
         Role = "architectural_role",
         Flows = "message_flows",
         Process = "process",
+        Dependencies = "dependencies",
         Insights = "runtime_insights",
         Frequency = "execution_frequency",
         Performance = "performance_data",
@@ -244,6 +246,9 @@ impl<'a> ModuleRow<'a> {
             ModuleField::Flows => of(&|_, module| self.view.processes().module_flows(module.name)),
             ModuleField::Process => {
                 of(&|_, module| self.view.processes().module_value(module.name))
+            }
+            ModuleField::Dependencies => {
+                of(&|_, module| dependencies_of(self.view.repository, module.name))
             }
             ModuleField::Insights => self.insights(),
             ModuleField::Frequency => self.by_function(|stats| Value::count(stats.calls)),

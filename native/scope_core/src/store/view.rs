@@ -137,16 +137,6 @@ impl<'a> View<'a> {
         all
     }
 
-    pub fn neighbour_values(&self, key: &FunctionKey, outgoing: bool) -> Value {
-        let entry = |(other, count): &(FunctionKey, u64)| {
-            Value::record(vec![
-                (crate::atoms::intern("function"), key_value(other)),
-                (crate::atoms::intern("count"), Value::count(*count)),
-            ])
-        };
-        Value::List(self.neighbours(key, outgoing).iter().map(entry).collect())
-    }
-
     /// `[%InstrumentationPoint{}]` of a module's points that `wanted` takes, in their order; `nil` when the module has none.
     pub fn point_values(
         &self,
