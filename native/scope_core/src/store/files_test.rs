@@ -156,7 +156,8 @@ fn a_reading_is_of_one_version() {
                         // B, N7 and the other N7, which goes by a suffix.
                         assert_eq!(ids.len(), 3, "{ids:?}");
                         assert!(ids[2].starts_with(&format!("{}~", ids[1])), "{ids:?}");
-                        std::thread::yield_now();
+                        // Long enough for the writer to come in between.
+                        std::thread::sleep(std::time::Duration::from_micros(300));
                         let again = reading.locate(&ids[1]);
                         assert!(again.is_ok(), "{} went away under a reading", ids[1]);
                         versions += u64::from(reading.version() != last);

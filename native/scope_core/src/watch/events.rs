@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ahash::AHashSet;
-use notify::{Event, EventHandler, EventKind};
+use notify::{ErrorKind, Event, EventHandler, EventKind};
 use parking_lot::{Condvar, Mutex};
 
 /// Beyond this it is cheaper to look at everything.
@@ -61,8 +61,11 @@ pub(super) struct Handler(Arc<Inner>);
 
 impl EventHandler for Handler {
     fn handle_event(&mut self, event: notify::Result<Event>) {
-        let Ok(event) = event else {
-            return self.note([], true);
+        let event = match event {
+            Ok(event) => event,
+            // Polling meets a directory that went away as an error, again and again until it is forgotten.
+            Err(error) if is_gone(&error) => return self.note(error.paths, false),
+            Err(_) => return self.note([], true),
         };
         if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan() {
             return;
@@ -70,6 +73,15 @@ impl EventHandler for Handler {
         let rescan = event.need_rescan();
         self.note(event.paths, rescan);
     }
+}
+
+fn is_gone(error: &notify::Error) -> bool {
+    let gone = match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    };
+    gone && !error.paths.is_empty()
 }
 
 impl Handler {
