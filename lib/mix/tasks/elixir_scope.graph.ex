@@ -2,7 +2,8 @@ defmodule Mix.Tasks.ElixirScope.Graph do
   @shortdoc "Shows who calls whom and who needs whom"
 
   @moduledoc """
-  Shows a graph of a project: who calls whom, who needs whom, where it goes in circles.
+  Shows a graph of a project: who calls whom, who needs whom, where it goes in circles, how control and data flow, who supervises
+  whom, who sends what to whom.
 
       mix elixir_scope.graph KIND [PATH] [options]
 
@@ -11,6 +12,8 @@ defmodule Mix.Tasks.ElixirScope.Graph do
       mix elixir_scope.graph dependencies --level files --format dot > files.dot
       mix elixir_scope.graph cycles --kind compile
       mix elixir_scope.graph unreachable
+      mix elixir_scope.graph control --of Shop.Cart.add/3 --format mermaid
+      mix elixir_scope.graph supervision
 
   PATH is a directory with sources, the current one by default. Compile the project first: what macros make is read from its
   compiled modules, where these are fresh. `mix elixir_scope.graph` says when some are not.
@@ -24,6 +27,10 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     * `cycles` - sets of modules, files or functions each of which reaches each; of each the shortest cycle, and the edge
       that is cheapest to change so that this one is broken
     * `unreachable` - private functions that nothing leads to
+    * `control` - the control flow of the function that `--of` names
+    * `data` - the flow of values in the function that `--of` names; without `--of`, between functions
+    * `supervision` - supervisors and their children, from the source
+    * `messages` - senders, and the clauses that take what they send
 
   ## Options
 
@@ -31,6 +38,7 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     * `--json FILE` - writes JSON to a file (`-` for standard output), as `--format json --output FILE` does
     * `--output FILE` - where to write
     * `--focus NAME` - only what is near this module or function (`Shop.Cart`, `"Shop.Cart.add/3"`); may be repeated
+    * `--of FUNCTION` - the function meant by `control` and `data`: `Shop.Cart.add/3`
     * `--depth N` - how near, in edges (1)
     * `--level modules|files|functions` - of `dependencies` and `cycles` (modules)
     * `--kind compile|export|runtime` - of `cycles`: only dependencies at least as strong (runtime)
@@ -52,6 +60,7 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     json: :string,
     output: :string,
     focus: :strings,
+    of: :string,
     depth: :count,
     level: :string,
     kind: :string,
@@ -61,7 +70,7 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     help: :flag
   ]
 
-  @kinds ~w(calls dependencies cycles unreachable)
+  @kinds ~w(calls dependencies cycles unreachable control data supervision messages)
   @formats ~w(table dot mermaid json)
 
   @impl true
@@ -138,6 +147,22 @@ defmodule Mix.Tasks.ElixirScope.Graph do
   defp answer("unreachable", repository, _opts),
     do: {:unreachable, Console.ok!(GraphBuilder.unreachable(repository))}
 
+  defp answer("control", repository, opts),
+    do: Console.ok!(GraphBuilder.control_flow(repository, function(opts, "control")))
+
+  defp answer("data", repository, opts) do
+    if opts[:of],
+      do: Console.ok!(GraphBuilder.data_flow(repository, function(opts, "data"))),
+      else: Console.ok!(GraphBuilder.data_flow_between(repository, near(opts)))
+  end
+
+  defp answer("supervision", repository, _opts), do: Console.ok!(GraphBuilder.supervision_tree(repository))
+  defp answer("messages", repository, _opts), do: Console.ok!(GraphBuilder.message_graph(repository))
+
+  defp function(opts, kind) do
+    opts[:of] || Mix.raise("mix #{@name} #{kind} needs --of FUNCTION, as in --of Shop.Cart.add/3")
+  end
+
   defp near(opts), do: [focus: Keyword.get(opts, :focus, []), depth: Keyword.get(opts, :depth, 1)]
 
   defp one_of(text, allowed, option) do
@@ -189,6 +214,18 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     rows = for edge <- graph.edges, do: [edge.from, Atom.to_string(edge.kind), edge.to, number(edge[:line])]
     columns = [{"from", :left, flex: true}, {"kind", :left}, {"to", :left, flex: true}, {"line", :right}]
     rows(columns, rows, "dependencies between #{length(graph.nodes)} #{graph.meta.level}", opts)
+  end
+
+  # Nodes of the others are places in code or processes: their labels say more than their ids.
+  defp table(%Graph{} = graph, opts) do
+    labels = Map.new(graph.nodes, &{&1.id, &1[:label] || &1.id})
+
+    rows =
+      for edge <- graph.edges,
+          do: [labels[edge.from] || edge.from, to_string(edge[:kind] || ""), labels[edge.to] || edge.to]
+
+    columns = [{"from", :left, flex: true}, {"kind", :left}, {"to", :left, flex: true}]
+    rows(columns, rows, "edges between #{length(graph.nodes)} nodes", opts)
   end
 
   defp table({:cycles, cycles}, opts) do
