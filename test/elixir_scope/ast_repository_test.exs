@@ -43,7 +43,7 @@ defmodule ElixirScope.ASTRepositoryTest do
       assert %ComplexityMetrics{cyclomatic_complexity: 8} = found.complexity_metrics
       assert found.compilation_hash =~ ~r/^[0-9a-f]{32}$/
       assert %DateTime{} = found.last_updated
-      assert found.dependencies == nil
+      assert found.dependencies == [Enum, GenServer, Kernel]
     end
 
     test "stored values go before computed ones, also in queries" do

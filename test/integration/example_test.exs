@@ -59,7 +59,11 @@ defmodule ElixirScope.Integration.ExampleTest do
 
   test "what the README types at a prompt runs", %{project: project} do
     readme = File.read!(Path.join(@root, "README.md"))
-    [_, session] = Regex.run(~r/```elixir\n(alias ElixirScope.*?)```/s, readme)
+
+    session =
+      ~r/```elixir\n(alias ElixirScope.*?)```/s |> Regex.scan(readme) |> Enum.map_join("\n", &List.last/1)
+
+    assert session =~ "find_ast_nodes_by_pattern" and session =~ "Capture.start"
     Project.write(project, "session.exs", session <> ~s|\nIO.puts("to the end")\n|)
 
     assert {output, 0} = Project.mix(project, ["run", "session.exs"])

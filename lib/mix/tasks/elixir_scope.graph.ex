@@ -218,7 +218,7 @@ defmodule Mix.Tasks.ElixirScope.Graph do
 
   # Nodes of the others are places in code or processes: their labels say more than their ids.
   defp table(%Graph{} = graph, opts) do
-    labels = Map.new(graph.nodes, &{&1.id, &1[:label] || &1.id})
+    labels = Map.new(graph.nodes, &{&1.id, label(graph.kind, &1)})
 
     rows =
       for edge <- graph.edges,
@@ -251,6 +251,10 @@ defmodule Mix.Tasks.ElixirScope.Graph do
     rows = for node <- nodes, do: [node.id, "#{node[:file]}:#{node[:line]}"]
     rows([{"function", :left, flex: true}, {"place", :left}], rows, "functions that nothing leads to", opts)
   end
+
+  # The clause that takes a message is told with it.
+  defp label(:message_graph, %{label: label, id: id}) when label != id, do: "#{label}  #{id}"
+  defp label(_kind, node), do: node[:label] || node.id
 
   defp rows(_columns, [], what, _opts), do: "no #{what}"
 

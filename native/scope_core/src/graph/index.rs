@@ -323,7 +323,8 @@ impl GraphIndex {
         &file.edges[start..end]
     }
 
-    /// The edges that lead to one function, in the order of the paths.
+    /// The edges that lead to one function, in the order of the paths: those of callers whose name means the function in
+    /// that file, as in `calls_of`.
     pub fn calls_to(&self, function: FunctionIx) -> Vec<Edge> {
         let module = self.key(function).module;
         let mut paths: Vec<&Arc<str>> = self
@@ -333,11 +334,13 @@ impl GraphIndex {
             .map(|(path, _)| path)
             .collect();
         paths.sort_unstable();
-        let edges = paths.into_iter().flat_map(|path| &self.files[path].edges);
-        edges
-            .filter(|edge| edge.callee == function)
-            .copied()
-            .collect()
+        let edges = paths
+            .into_iter()
+            .flat_map(|path| self.files[path].edges.iter().map(move |edge| (path, edge)));
+        let meant = |(path, edge): &(&Arc<str>, &Edge)| {
+            edge.callee == function && self.home(self.key(edge.caller).module) == Some(*path)
+        };
+        edges.filter(meant).map(|(_, edge)| *edge).collect()
     }
 
     /// The functions that a call of this one may end in: implementations of a protocol's function, and, where the module

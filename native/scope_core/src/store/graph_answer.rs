@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ahash::{AHashMap, AHashSet};
 
-use crate::ast::NodeIx;
 use crate::atoms::{Atom, existing, intern};
 use crate::capture::points::FunctionKey;
 use crate::graph::{
@@ -26,7 +25,9 @@ pub struct CallOptions {
 }
 
 /// The calls of one function to another in one manner.
-struct Group {
+struct Group<'a> {
+    /// The file of the first: a name may be defined in several.
+    file: &'a str,
     from: FunctionKey,
     to: FunctionKey,
     kind: EdgeKind,
@@ -115,14 +116,15 @@ pub fn call_graph(repository: &Repository, options: CallOptions) -> Value {
             What::Unknown => options.external,
             What::Defined | What::Body => true,
         };
-        let (mut groups, mut dynamic) = (Vec::<Group>::new(), AHashMap::<FunctionKey, u64>::new());
-        for (_, edge) in index.edges() {
+        let (mut groups, mut dynamic) =
+            (Vec::<Group<'_>>::new(), AHashMap::<FunctionKey, u64>::new());
+        for (file, edge) in index.edges() {
             let (from, to) = (index.key(edge.caller), index.key(edge.callee));
             if edge.kind == EdgeKind::Dynamic {
                 *dynamic.entry(from).or_default() += 1;
             }
             if shown(&to) {
-                add(&mut groups, from, to, edge);
+                add(&mut groups, from, to, file, edge);
             }
         }
         let mut keys: AHashSet<FunctionKey> = AHashSet::new();
@@ -142,6 +144,7 @@ pub fn call_graph(repository: &Repository, options: CallOptions) -> Value {
         for from in dispatchers {
             for to in index.dispatch(&from) {
                 groups.push(Group {
+                    file: "",
                     from,
                     to,
                     kind: EdgeKind::Dispatch,
@@ -198,7 +201,13 @@ pub fn call_graph(repository: &Repository, options: CallOptions) -> Value {
     })
 }
 
-fn add(groups: &mut Vec<Group>, from: FunctionKey, to: FunctionKey, edge: &Edge) {
+fn add<'a>(
+    groups: &mut Vec<Group<'a>>,
+    from: FunctionKey,
+    to: FunctionKey,
+    file: &'a str,
+    edge: &Edge,
+) {
     // Edges of a file come by caller and callee.
     let same = groups
         .iter_mut()
@@ -208,6 +217,7 @@ fn add(groups: &mut Vec<Group>, from: FunctionKey, to: FunctionKey, edge: &Edge)
     match same {
         Some(group) => group.sites += 1,
         None => groups.push(Group {
+            file,
             from,
             to,
             kind: edge.kind,
@@ -293,7 +303,7 @@ fn node_value(index: &GraphIndex, key: &FunctionKey, dynamic: u64, lost: bool) -
     record(fields)
 }
 
-fn edge_value(index: &GraphIndex, group: &Group, observed: Option<u64>) -> Value {
+fn edge_value(index: &GraphIndex, group: &Group<'_>, observed: Option<u64>) -> Value {
     let mut fields = vec![
         ("from", Value::text(&node_id(&group.from))),
         ("to", Value::text(&node_id(&group.to))),
@@ -302,10 +312,7 @@ fn edge_value(index: &GraphIndex, group: &Group, observed: Option<u64>) -> Value
     if group.kind != EdgeKind::Dispatch {
         fields.push(("sites", Value::count(group.sites)));
         fields.push(("line", place(group.line)));
-        if let Some(unit) = index
-            .unit_of(group.from.module)
-            .filter(|_| group.node != NO_NODE)
-        {
+        if let Some(unit) = index.unit(group.file).filter(|_| group.node != NO_NODE) {
             fields.push(("file", Value::text(unit.file())));
             if let Some(node) = unit.ast().get(group.node) {
                 fields.push(("ast_node_id", Value::text(&unit.node_id(node))));
@@ -418,15 +425,17 @@ fn call_value(
     let id = definition(index, other).map(|(unit, number)| unit.function_id(number));
     let unit = index.unit_of(caller.module);
     let site = |edge: &Edge| {
-        let node = NodeIx(edge.node);
-        let shown = unit.filter(|_| edge.node != NO_NODE);
-        let column = shown.and_then(|unit| unit.ast().column(node));
+        // The join and the unit come from one moment, so the node is there; a lookup costs nothing.
+        let shown = unit.and_then(|unit| Some((unit, unit.ast().get(edge.node)?)));
+        let column = shown.and_then(|(unit, node)| unit.ast().column(node));
         record(vec![
             ("line", place(edge.line)),
             ("column", column.map_or(Value::nil(), place)),
             (
                 "ast_node_id",
-                shown.map_or(Value::nil(), |unit| Value::text(&unit.node_id(node))),
+                shown.map_or(Value::nil(), |(unit, node)| {
+                    Value::text(&unit.node_id(node))
+                }),
             ),
         ])
     };
