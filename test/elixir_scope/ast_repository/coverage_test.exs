@@ -6,6 +6,8 @@ defmodule ElixirScope.ASTRepository.CoverageTest do
   # Capture and :cover belong to the whole VM.
   use ExUnit.Case, async: false
 
+  @compile {:no_warn_undefined, :cover}
+
   alias ElixirScope.{ASTRepository, Capture, Instrumentation}
   alias ElixirScope.ASTRepository.Coverage
   alias ElixirScope.Instrumentation.Loader
@@ -223,6 +225,8 @@ defmodule ElixirScope.ASTRepository.CoverageTest do
 
     previous = Code.get_compiler_option(:parser_options)
     Code.put_compiler_option(:parser_options, columns: true)
+    # Newer versions of Mix take what no dependency names off the code path.
+    if function_exported?(Mix, :ensure_application!, 1), do: apply(Mix, :ensure_application!, [:tools])
     {:ok, _} = Application.ensure_all_started(:tools)
 
     on_exit(fn ->

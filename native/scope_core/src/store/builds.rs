@@ -260,7 +260,8 @@ impl Repository {
 /// From builds to the versions that they were compiled from.
 pub(super) type Builds = dashmap::DashMap<u64, Weak<Unit>, ahash::RandomState>;
 
-/// Whether a clause of the point's function begins where the point says.
+/// Whether a clause of the point's function begins at the line that the point says. Columns do not count: compilers differ in
+/// whether they mean the `def` or the name.
 fn stands_there(unit: &Unit, point: &PointInfo) -> bool {
     let FunctionKey {
         module,
@@ -270,12 +271,7 @@ fn stands_there(unit: &Unit, point: &PointInfo) -> bool {
     unit.find_function(module, name, arity)
         .is_some_and(|function| {
             let mut clauses = unit.clauses_of_function(function).iter();
-            clauses.any(|clause| {
-                let column = point
-                    .column
-                    .is_none_or(|column| column == clause.position.column);
-                clause.position.line == point.line && column
-            })
+            clauses.any(|clause| clause.position.line == point.line)
         })
 }
 
