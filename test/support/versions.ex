@@ -79,8 +79,9 @@ defmodule ElixirScope.Test.Versions do
     for {_, all} <- Enum.group_by(known, group), all |> Enum.uniq_by(value) |> length() > 1, do: tag.(all)
   end
 
-  # What `&1` stands for is a variable of this name, from Elixir 1.17 on with the place of the `&1`.
-  defp variables({:capture, _meta, context}, found) when is_atom(context), do: found
+  # What `&1` stands for is a variable of this name, from Elixir 1.17 on with the place of the `&1`; newer compilers give
+  # versions to `_` too, which binds nothing.
+  defp variables({name, _meta, context}, found) when name in [:capture, :_] and is_atom(context), do: found
 
   # `{name, meta, context}` with a version and a column: the user wrote it. What macros bring has a context or no column.
   defp variables({name, meta, context}, found) when is_atom(name) and is_list(meta) and is_atom(context) do

@@ -283,7 +283,9 @@ defmodule ElixirScope.ASTRepository.PatternDetectorTest do
     test "type I: layout and comments do not matter" do
       other = "# why\n" <> String.replace(@body, "\n\n", "\n\n\n# so\n")
       code = "def f(items, rates) do\n#{@body}end\ndef g(items, rates) do\n#{other}end"
-      assert [%{line: 3, related: [%{line: 14}], measured: measured}] = findings(:clone_exact, code)
+      assert [%{line: line, related: [%{line: other}], measured: measured}] = findings(:clone_exact, code)
+      # From Elixir 1.20 on a body of several expressions has a place of its own.
+      assert {line, other} in [{3, 14}, {2, 12}]
       assert measured >= 60
       kinds = [kinds: [:clone_exact, :clone_renamed], thresholds: [clone_renamed_nodes: 60]]
       assert [%{kind: :clone_exact}] = all_findings(code, kinds)

@@ -303,10 +303,10 @@ defmodule ElixirScope.ASTRepository.SearchTest do
             {"f(x)", [pipes: 1]},
             {"f(x)", :options}
           ] do
-        assert {:error, %Error{reason: reason, message: message}} =
-                 ASTRepository.find_ast_nodes_by_pattern(repo, pattern, options),
-               inspect({pattern, options}, limit: 5, printable_limit: 50)
-
+        outcome = ASTRepository.find_ast_nodes_by_pattern(repo, pattern, options)
+        shown = inspect({pattern, options}, limit: 5, printable_limit: 50)
+        assert match?({:error, %Error{}}, outcome), "#{shown} is not refused"
+        {:error, %Error{reason: reason, message: message}} = outcome
         assert reason in [:invalid_argument, :unknown, :limit_exceeded]
         assert byte_size(message) < 1_000
       end

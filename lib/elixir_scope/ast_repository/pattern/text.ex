@@ -25,11 +25,10 @@ defmodule ElixirScope.ASTRepository.Pattern.Text do
   defp parse(text) do
     encoder = fn name, _where -> {:ok, known(name)} end
 
-    with {:ok, quoted} when quoted != {:__block__, [], []} <-
-           Code.string_to_quoted(text, static_atoms_encoder: encoder, emit_warnings: false) do
-      {:ok, quoted}
-    else
-      {:ok, _nothing} -> wrong("it is empty", "write the code to look for")
+    case Code.string_to_quoted(text, static_atoms_encoder: encoder, emit_warnings: false) do
+      # With metadata from Elixir 1.20 on.
+      {:ok, {:__block__, _meta, []}} -> wrong("it is empty", "write the code to look for")
+      {:ok, quoted} -> {:ok, quoted}
       {:error, {location, message, token}} -> wrong(at(location) <> words(message, token), hint(message))
     end
   rescue
