@@ -1,9 +1,9 @@
 //! Fields of modules and functions that say what they declare and what they are.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use ahash::AHashMap;
+use parking_lot::Mutex;
 
 use crate::atoms::Atom;
 use crate::declare::{self, Modules};
@@ -56,16 +56,22 @@ pub(super) fn aspect(view: &View<'_>, record: &ModuleRecord, aspect: Aspect) -> 
     })
 }
 
-/// Types of modules, judged once in a reading: every function of a module asks for its own.
+/// Types of modules by id, judged once for each version of the repository: every query asks, and a `use` is followed
+/// through other modules.
 #[derive(Default)]
-pub struct Types(RefCell<AHashMap<Arc<str>, &'static str>>);
+pub(super) struct Types(Mutex<AHashMap<Arc<str>, &'static str>>);
 
 /// The type of a module.
 pub(super) fn module_type(view: &View<'_>, record: &ModuleRecord) -> Value {
     of_record(view, record, |view, unit, module| {
-        let known = view.types.0.borrow().get(&record.id).copied();
-        let text = known.unwrap_or_else(|| type_text(unit, module, view.repository));
-        view.types.0.borrow_mut().insert(record.id.clone(), text);
+        let state = view.repository.state();
+        let known = state.types.0.lock().get(&record.id).copied();
+        // Not under the lock: two readers may both judge, and agree.
+        let text = known.unwrap_or_else(|| {
+            let text = type_text(unit, module, view.repository);
+            state.types.0.lock().insert(record.id.clone(), text);
+            text
+        });
         word(text)
     })
 }

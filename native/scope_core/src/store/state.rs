@@ -13,6 +13,7 @@ use crate::capture::points::FunctionKey;
 use crate::source::Unit;
 use crate::store::correlations::Correlations;
 use crate::store::history::History;
+use crate::store::meaning::Types;
 use crate::store::record::{Fields, FileRecord, FunctionRecord, ModuleRecord};
 
 pub(super) type Map<K, V> = GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
@@ -41,6 +42,7 @@ pub struct State {
     pub(super) moves: Vec<(Arc<str>, Arc<str>)>,
     sorted: OnceLock<Arc<[Arc<ModuleRecord>]>>,
     units: OnceLock<Arc<[Arc<Unit>]>>,
+    pub(super) types: Arc<Types>,
 }
 
 impl State {
@@ -57,6 +59,7 @@ impl State {
             moves: Vec::new(),
             sorted: OnceLock::new(),
             units: OnceLock::new(),
+            types: Arc::default(),
         }
     }
 
@@ -65,6 +68,7 @@ impl State {
         State {
             sorted: OnceLock::new(),
             units: OnceLock::new(),
+            types: Arc::default(),
             ..self.clone()
         }
     }

@@ -9,7 +9,6 @@ use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::ingest::{CallStats, Edge};
 use crate::store::locate::runtime_key;
-use crate::store::meaning::Types;
 use crate::store::processes::Processes;
 use crate::store::record::ModuleRecord;
 use crate::store::repository::Repository;
@@ -22,7 +21,6 @@ pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
 /// One reading. What is looked up for every row is fetched once.
 pub struct View<'a> {
     pub repository: &'a Repository,
-    pub(super) types: Types,
     points: PointsOf<'a>,
     stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
@@ -35,7 +33,6 @@ impl<'a> View<'a> {
     pub fn of_one(repository: &'a Repository, points: PointsOf<'a>) -> Self {
         View {
             repository,
-            types: Types::default(),
             points,
             stats: OnceCell::new(),
             edges: OnceCell::new(),
