@@ -31,6 +31,23 @@ defmodule ElixirScope.Native do
   def probe_try_enter(_point), do: 0
   def probe_try_leave(_point, _token, value), do: value
   def probe_caught(_point, _token, _reason), do: :ok
+  def probe_enter(_point, _arguments), do: 0
+  def probe_exit_value(_point, _token, value), do: value
+  # With a token, or without: then it belongs to the innermost open activation of the point's function.
+  def probe_bind(_point, _token, _value), do: :ok
+  def probe_bind(_point, _value), do: :ok
+  def probe_trace(_point, _token, value), do: value
+  def probe_trace(_point, value), do: value
+  def probe_branch(_point, _token), do: :ok
+  def probe_branch(_point), do: :ok
+  def probe_send(_point, _token, _to, _message), do: :ok
+  def probe_send(_point, _to, _message), do: :ok
+  def probe_receive(_point, _token, _message), do: :ok
+  def probe_receive(_point, _message), do: :ok
+  def probe_handle(_point, _token, _message, _from), do: :ok
+  def probe_raised(_point, _token, _kind, _reason), do: :ok
+  def probe_raised(_point, _kind, _reason), do: :ok
+  def probe_custom(_point, _token, _value), do: :ok
 
   # sources: parsed files
   def source_build(_file, _text, _quoted), do: missing()

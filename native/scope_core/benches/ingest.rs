@@ -26,7 +26,7 @@ impl Host for Alive {
         true
     }
 
-    fn reason(&mut self, _: u64) -> Option<Atom> {
+    fn atom(&mut self, _: u64) -> Option<Atom> {
         None
     }
 }

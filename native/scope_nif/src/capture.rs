@@ -124,7 +124,7 @@ impl Host for Vm<'_> {
         word_pid(process).is_alive(self.0)
     }
 
-    fn reason(&mut self, word: u64) -> Option<Atom> {
+    fn atom(&mut self, word: u64) -> Option<Atom> {
         // SAFETY: an atom is an immediate term: valid in any environment, for the life of the VM.
         let term = unsafe { Term::new(self.0, word_term(word)) };
         term.atom_to_string()

@@ -167,6 +167,16 @@ fn encode_accounts<'a>(env: Env<'a>, accounts: &Accounts, clock: &str) -> NifRes
             (atoms::no_ring(), accounts.no_ring),
         ],
     )?;
+    let values = &accounts.values;
+    let values = Term::map_from_pairs(
+        env,
+        &[
+            (atoms::offered(), values.offered),
+            (atoms::stored(), values.stored),
+            (atoms::in_flight(), values.in_flight),
+            (atoms::dropped(), values.dropped),
+        ],
+    )?;
     let engine = &accounts.engine;
     let counts = [
         (atoms::offered(), accounts.offered),
@@ -188,6 +198,7 @@ fn encode_accounts<'a>(env: Env<'a>, accounts: &Accounts, clock: &str) -> NifRes
     ];
     Term::map_from_pairs(env, &counts)?
         .map_put(atoms::dropped(), dropped)?
+        .map_put(atoms::values(), values)?
         .map_put(atoms::clock(), clock)
 }
 
@@ -214,7 +225,7 @@ fn decode_points(module: Term<'_>, build: u64, points: ListIterator<'_>) -> Resu
     Ok(decoded)
 }
 
-/// `{index, kind, name, arity, clause, line, column, target}`.
+/// `{index, kind, name, arity, clause, line, column, target}`; the target of a binding is its variable.
 fn decode_point(module: scope_core::atoms::Atom, build: u64, point: Term<'_>) -> Option<PointInfo> {
     let fields = rustler::types::tuple::get_tuple(point).ok()?;
     let [index, kind, name, arity, clause, line, column, target] = fields[..] else {
@@ -227,6 +238,20 @@ fn decode_point(module: scope_core::atoms::Atom, build: u64, point: Term<'_>) ->
         PointKind::Try
     } else if kind == atoms::branch() {
         PointKind::Branch
+    } else if kind == atoms::binding() {
+        decode_binding(target)?
+    } else if kind == atoms::expression() {
+        PointKind::Expression
+    } else if kind == atoms::choice() {
+        PointKind::Choice
+    } else if kind == atoms::send() {
+        PointKind::Send
+    } else if kind == atoms::receive() {
+        PointKind::Receive
+    } else if kind == atoms::raise() {
+        PointKind::Raise
+    } else if kind == atoms::custom() {
+        PointKind::Custom
     } else if kind == atoms::tail() {
         PointKind::Tail(decode_target(target)?)
     } else {
@@ -246,6 +271,13 @@ fn decode_point(module: scope_core::atoms::Atom, build: u64, point: Term<'_>) ->
         line: line.decode().ok()?,
         column: column.decode().ok(),
     })
+}
+
+/// `{nil, name, version}` of a variable.
+fn decode_binding(target: Term<'_>) -> Option<PointKind> {
+    let (_, name, version): (Term<'_>, Term<'_>, u32) = target.decode().ok()?;
+    let name = runtime::core_atom(name)?;
+    Some(PointKind::Binding { name, version })
 }
 
 /// `nil`, `{nil, name, arity}` or `{module, name, arity}`.

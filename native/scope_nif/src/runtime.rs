@@ -257,6 +257,28 @@ pub fn encode_event_kind(kind: EventKind) -> rustler::Atom {
         EventKind::Error => atoms::error(),
         EventKind::Aborted => atoms::aborted(),
         EventKind::Lost => atoms::lost(),
+        EventKind::Binding => atoms::binding(),
+        EventKind::Expression => atoms::expression(),
+        EventKind::Branch => atoms::branch(),
+        EventKind::Sent => atoms::sent(),
+        EventKind::Received => atoms::received(),
+        EventKind::Raised => atoms::raised(),
+        EventKind::Custom => atoms::custom(),
+        EventKind::Note => atoms::note(),
+        EventKind::MessageSent => atoms::message_sent(),
+        EventKind::MessageArrived => atoms::message_arrived(),
+        EventKind::SentToNone => atoms::sent_to_none(),
+        EventKind::Spawn => atoms::spawn(),
+        EventKind::Spawned => atoms::spawned(),
+        EventKind::ProcessExit => atoms::process_exit(),
+        EventKind::Link => atoms::link(),
+        EventKind::Unlink => atoms::unlink(),
+        EventKind::Register => atoms::register(),
+        EventKind::Unregister => atoms::unregister(),
+        EventKind::ScheduledIn => atoms::scheduled_in(),
+        EventKind::ScheduledOut => atoms::scheduled_out(),
+        EventKind::GcBegin => atoms::gc_begin(),
+        EventKind::GcEnd => atoms::gc_end(),
     }
 }
 
@@ -270,15 +292,25 @@ pub fn encode_event<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
         Some(reason) => encode_atom(env, reason)?,
         None => nil,
     };
+    let mfa = match &event.point {
+        Some(point) => encode_key(env, &point.function)?,
+        None => nil,
+    };
     let pairs: [(rustler::Atom, Term<'a>); 10] = [
         (atoms::event_id(), event.event_id.encode(env)),
         (atoms::kind(), encode_event_kind(event.kind).encode(env)),
         (atoms::at_ns(), event.at_ns.encode(env)),
         (atoms::pid(), process),
         (atoms::correlation_id(), event.token.encode(env)),
-        (atoms::mfa(), encode_key(env, &event.point.function)?),
-        (atoms::clause(), event.point.clause.encode(env)),
-        (atoms::line(), event.point.line.encode(env)),
+        (atoms::mfa(), mfa),
+        (
+            atoms::clause(),
+            event.point.map(|point| point.clause).encode(env),
+        ),
+        (
+            atoms::line(),
+            event.point.map(|point| point.line).encode(env),
+        ),
         (atoms::duration_ns(), event.duration_ns.encode(env)),
         (atoms::reason(), reason),
     ];

@@ -7,7 +7,7 @@ use crate::capture::Capture;
 use crate::capture::clock::{Calibration, Clock, Ticks};
 use crate::capture::drain::Drain;
 use crate::capture::points::FunctionKey;
-use crate::ingest::{Engine, EngineCounts};
+use crate::ingest::{Engine, EngineCounts, Names};
 
 /// What the consumer needs of the VM.
 pub trait Host {
@@ -17,8 +17,8 @@ pub trait Host {
     /// Whether the process lives.
     fn is_alive(&mut self, process: u64) -> bool;
 
-    /// The atom of a reason's word.
-    fn reason(&mut self, word: u64) -> Option<Atom>;
+    /// The atom of a word.
+    fn atom(&mut self, word: u64) -> Option<Atom>;
 }
 
 /// What a slice is to do.
@@ -37,6 +37,23 @@ pub struct Slice {
     pub records: u64,
     /// The round is not finished: come again at once.
     pub more: bool,
+}
+
+/// Atoms, by what records call them.
+struct HostNames<'a> {
+    capture: &'a Capture,
+    host: &'a mut dyn Host,
+}
+
+impl Names for HostNames<'_> {
+    fn reason(&mut self, class: u32) -> Option<Atom> {
+        let word = self.capture.reasons.word(class)?;
+        self.host.atom(word)
+    }
+
+    fn atom(&mut self, word: u64) -> Option<Atom> {
+        self.host.atom(word)
+    }
 }
 
 pub struct Consumer {
@@ -99,13 +116,9 @@ impl Consumer {
         let mut records = 0;
         while !self.drain.is_done() {
             let (engine, calibration) = (&mut self.engine, &self.calibration);
-            records += self.drain.run(CHUNK, |record| {
-                engine.record(record, calibration, |class| {
-                    capture
-                        .reasons
-                        .word(class)
-                        .and_then(|word| host.reason(word))
-                });
+            records += self.drain.run(CHUNK, |record, blob| {
+                let mut names = HostNames { capture, host };
+                engine.record(record, blob, calibration, &mut names);
             });
             self.engine.deliver();
             if started.elapsed() >= work.budget {

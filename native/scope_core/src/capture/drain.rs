@@ -23,6 +23,8 @@ pub struct Drain {
     /// Rings that still have records in this round.
     cursors: Vec<Cursor>,
     until: Ticks,
+    /// The bytes of the record at hand.
+    blob: Vec<u8>,
 }
 
 struct Cursor {
@@ -102,7 +104,7 @@ impl Drain {
     }
 
     /// Gives up to `limit` records to `sink`, in order; how many it gave.
-    pub fn run(&mut self, limit: usize, mut sink: impl FnMut(&Record)) -> usize {
+    pub fn run(&mut self, limit: usize, mut sink: impl FnMut(&Record, &[u8])) -> usize {
         let mut given = 0;
         while given < limit && !self.cursors.is_empty() {
             let (at, bound) = self.earliest();
@@ -112,7 +114,8 @@ impl Drain {
             let mut ended = false;
             // From the ring with the earliest record, up to where another ring's turn comes.
             while given < limit && cursor.next.at <= bound {
-                sink(&cursor.next);
+                ring.take_blob(&cursor.next, &mut self.blob);
+                sink(&cursor.next, &self.blob);
                 given += 1;
                 cursor.position += 1;
                 if (cursor.position - start) % RELEASE_EVERY == 0 {
@@ -170,6 +173,7 @@ mod tests {
             point: 0,
             kind: RecordKind::Exit,
             reason: 0,
+            blob: Default::default(),
         }
     }
 
@@ -179,7 +183,7 @@ mod tests {
         drain.begin(&clock, |known| known.extend(rings.iter().cloned()));
         let mut seen = Vec::new();
         while !drain.is_done() {
-            drain.run(limit, |record| seen.push(record.at));
+            drain.run(limit, |record, _| seen.push(record.at));
         }
         seen
     }

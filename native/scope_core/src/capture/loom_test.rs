@@ -8,7 +8,7 @@ use loom::thread;
 
 use crate::capture::clock::Clock;
 use crate::capture::drain::{Drain, Rule};
-use crate::capture::record::{Record, RecordKind};
+use crate::capture::record::{BlobState, Record, RecordKind};
 use crate::capture::ring::Ring;
 use crate::sync::{Arc, AtomicU64, Ordering};
 
@@ -35,6 +35,7 @@ fn record(at: u64, payload: u64) -> Record {
         point: 1,
         kind: RecordKind::Exit,
         reason: 0,
+        blob: BlobState::None,
     }
 }
 
@@ -148,7 +149,7 @@ fn order_model(rule: fn() -> Rule) -> impl Fn() {
             thread::spawn(move || {
                 let (mut drain, mut seen) = (Drain::default(), Vec::new());
                 drain.begin_by(rule(), &clock, &rings);
-                drain.run(8, |record| seen.push(record.payload));
+                drain.run(8, |record, _| seen.push(record.payload));
                 assert!(matches!(seen[..], [] | [1] | [1, 2]), "{seen:?}");
                 seen
             })
@@ -158,7 +159,7 @@ fn order_model(rule: fn() -> Rule) -> impl Fn() {
         let mut seen = consumer.join().unwrap();
         let mut drain = Drain::default();
         drain.begin_by(rule(), &clock, &rings);
-        drain.run(8, |record| seen.push(record.payload));
+        drain.run(8, |record, _| seen.push(record.payload));
         assert!(matches!(seen[..], [1] | [1, 2]), "{seen:?}");
     }
 }

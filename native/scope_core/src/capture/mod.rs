@@ -4,8 +4,10 @@
 //! of its thread ([`ring`], [`threads`]). One consumer at a time reads all rings in order ([`drain`]) into the engine of
 //! [`crate::ingest`], which feeds every subscribed store.
 
+mod blobs;
 mod build_table;
 pub mod clock;
+pub mod config;
 mod consumer;
 pub mod drain;
 mod flags;
@@ -19,6 +21,7 @@ pub mod threads;
 #[cfg(all(test, loom))]
 mod loom_test;
 
+pub use blobs::BlobCounts;
 pub use consumer::{Consumer, Host, Slice, Work};
 pub use reasons::{NO_REASON, OTHER};
 
@@ -28,7 +31,7 @@ use crate::capture::clock::Clock;
 use crate::capture::ignore::Ignored;
 use crate::capture::points::PointRegistry;
 use crate::capture::reasons::Reasons;
-use crate::capture::record::{Record, RecordKind};
+use crate::capture::record::{BlobState, Record, RecordKind};
 use crate::capture::ring::{Full, Ring};
 use crate::capture::threads::Threads;
 use crate::error::Result;
@@ -91,6 +94,8 @@ pub struct Accounts {
     pub ring_full: u64,
     pub unregistered: u64,
     pub no_ring: u64,
+    /// Values of records, by what became of them: `offered = stored + in_flight + dropped`.
+    pub values: BlobCounts,
     pub rings: u64,
     pub points: u64,
     pub builds: u64,
@@ -195,8 +200,51 @@ impl Capture {
             point,
             kind,
             reason: NO_REASON,
+            blob: BlobState::None,
         });
         Ok(payload)
+    }
+
+    /// As `open`, with the bytes of the arguments.
+    #[inline(always)]
+    pub fn open_with(
+        &self,
+        ring: &Ring,
+        kind: RecordKind,
+        process: u64,
+        point: u32,
+        blob: &[u8],
+    ) -> std::result::Result<u64, Full> {
+        if !ring.has_room(kind) || (self.waits() && !ring.has_blob_room(blob.len())) {
+            return Err(Full);
+        }
+        let payload = ring.next_token();
+        let record = Record {
+            at: self.clock.now(),
+            process,
+            payload,
+            point,
+            kind,
+            reason: NO_REASON,
+            blob: BlobState::None,
+        };
+        ring.push_with(record, blob);
+        Ok(payload)
+    }
+
+    /// As `close`, with bytes: a result, or whatever happened within an activation.
+    #[inline(always)]
+    pub fn close_with(
+        &self,
+        ring: &Ring,
+        record: Closing,
+        blob: &[u8],
+    ) -> std::result::Result<(), Full> {
+        if !ring.has_room(record.kind) || (self.waits() && !ring.has_blob_room(blob.len())) {
+            return Err(Full);
+        }
+        ring.push_with(record.stamped(self.clock.now()), blob);
+        Ok(())
     }
 
     /// Records that a branch was reached, unless that is known. A ring without room counts the record as dropped; the
@@ -212,6 +260,7 @@ impl Capture {
             point,
             kind: RecordKind::Reach,
             reason: NO_REASON,
+            blob: BlobState::None,
         });
         if written.is_err() {
             self.points.set_seen(point, false);
@@ -236,14 +285,7 @@ impl Capture {
         if !ring.has_room(record.kind) {
             return Err(Full);
         }
-        ring.push(Record {
-            at: self.clock.now(),
-            process: record.process,
-            payload: record.token,
-            point: record.point,
-            kind: record.kind,
-            reason: record.reason,
-        });
+        ring.push(record.stamped(self.clock.now()));
         Ok(())
     }
 
@@ -391,6 +433,7 @@ impl Capture {
             accounts.stored += counts.stored;
             accounts.in_flight += counts.in_flight;
             accounts.ring_full += counts.dropped;
+            accounts.values.add(ring.blob_counts());
             accounts.rings += 1;
         }
         accounts
@@ -403,7 +446,7 @@ impl Default for Capture {
     }
 }
 
-/// What a closing probe reports.
+/// What a probe reports of something that is open: its end, or what happened in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
     pub kind: RecordKind,
@@ -411,4 +454,19 @@ pub struct Closing {
     pub token: u64,
     pub point: u32,
     pub reason: u32,
+}
+
+impl Closing {
+    #[inline(always)]
+    fn stamped(self, at: clock::Ticks) -> Record {
+        Record {
+            at,
+            process: self.process,
+            payload: self.token,
+            point: self.point,
+            kind: self.kind,
+            reason: self.reason,
+            blob: BlobState::None,
+        }
+    }
 }

@@ -59,6 +59,24 @@ pub enum PointKind {
     Try,
     /// The beginning of a branch inside a clause: reported once.
     Branch,
+    /// A version of a variable.
+    Binding {
+        name: Atom,
+        version: u32,
+    },
+    /// An expression whose value is reported.
+    Expression,
+    /// A branch that is reported each time it is taken.
+    Choice,
+    /// Where a message is sent, or taken.
+    Send,
+    Receive,
+    /// Where an exception is caught.
+    Raise,
+    /// The user's own code.
+    Custom,
+    /// A function without instrumentation, which the VM traces.
+    Foreign,
 }
 
 /// One point, as its module registered it.

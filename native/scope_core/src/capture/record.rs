@@ -22,26 +22,110 @@ pub enum RecordKind {
     Pause = 8,
     /// A branch was reached, for the first time that counts.
     Reach = 9,
+
+    // Of an activation (the payload is its token, or 0: the innermost open one of the point's function).
+    /// A variable was bound; the blob is its value.
+    Bind = 10,
+    /// An expression gave a value.
+    Value = 11,
+    /// A branch was taken.
+    Choice = 12,
+    /// A message is about to be sent; the blob is a message.
+    Send = 13,
+    /// A message was taken: by a `receive`, or by a callback of OTP.
+    Receive = 14,
+    /// An exception was caught; the blob is its value.
+    Raise = 15,
+    /// The user's own code ran; the blob is what it gave.
+    Custom = 16,
+    /// Something that another source told: a log record, a telemetry event, a crash.
+    Note = 17,
+
+    // Of a process, from the VM's own tracing.
+    MessageSent = 32,
+    MessageArrived = 33,
+    SentToNone = 34,
+    Spawn = 35,
+    Spawned = 36,
+    ProcessExit = 37,
+    Link = 38,
+    Unlink = 39,
+    Register = 40,
+    Unregister = 41,
+    /// Scheduled in, out.
+    In = 42,
+    Out = 43,
+    GcBegin = 44,
+    GcEnd = 45,
+    /// An uninstrumented function was left by an exception; the point is the function's.
+    ForeignError = 46,
 }
 
 impl RecordKind {
     /// The kind of this number.
     pub fn from_byte(byte: u8) -> Option<Self> {
+        RecordKind::BY_BYTE
+            .get(usize::from(byte))
+            .copied()
+            .flatten()
+    }
+
+    const ALL: [RecordKind; 32] = {
         use RecordKind::*;
         [
-            Enter, Exit, Tail, TryEnter, TryLeave, Caught, Down, Pause, Reach,
+            Enter,
+            Exit,
+            Tail,
+            TryEnter,
+            TryLeave,
+            Caught,
+            Down,
+            Pause,
+            Reach,
+            Bind,
+            Value,
+            Choice,
+            Send,
+            Receive,
+            Raise,
+            Custom,
+            Note,
+            MessageSent,
+            MessageArrived,
+            SentToNone,
+            Spawn,
+            Spawned,
+            ProcessExit,
+            Link,
+            Unlink,
+            Register,
+            Unregister,
+            In,
+            Out,
+            GcBegin,
+            GcEnd,
+            ForeignError,
         ]
-        .into_iter()
-        .find(|kind| *kind as u8 == byte)
-    }
+    };
+
+    const BY_BYTE: [Option<RecordKind>; 64] = {
+        let mut table = [None; 64];
+        let mut at = 0;
+        while at < Self::ALL.len() {
+            table[Self::ALL[at] as usize] = Some(Self::ALL[at]);
+            at += 1;
+        }
+        table
+    };
 
     /// Whether the record begins something, or ends nothing: these are refused first when a ring fills up, so that what
     /// has begun can still be reported to end.
     #[inline]
     pub fn opens(self) -> bool {
-        matches!(
+        use RecordKind::*;
+        !matches!(
             self,
-            RecordKind::Enter | RecordKind::TryEnter | RecordKind::Reach
+            Exit | Tail | TryLeave | Caught | Down | Pause | ForeignError | ProcessExit
         )
     }
 }
@@ -58,14 +142,36 @@ pub struct Record {
     pub kind: RecordKind,
     /// Class of the reason (24 bits) of `Caught`; 0 when there is none.
     pub reason: u32,
+    pub blob: BlobState,
+}
+
+/// Whether bytes belong to a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BlobState {
+    #[default]
+    None,
+    /// They are the next ones of the thread's blobs.
+    Here,
+    /// There was no room for them.
+    Lost,
 }
 
 pub(super) const WORDS: usize = 4;
 
+// The kind's byte: the kind itself takes six bits.
+const KIND: u8 = 0x3F;
+const LOST: u8 = 0x40;
+const HERE: u8 = 0x80;
+
 impl Record {
     #[inline(always)]
     pub(super) fn to_words(self) -> [u64; WORDS] {
-        let aux = u64::from(self.reason) << 8 | self.kind as u64;
+        let blob = match self.blob {
+            BlobState::None => 0,
+            BlobState::Here => HERE,
+            BlobState::Lost => LOST,
+        };
+        let aux = u64::from(self.reason) << 8 | u64::from(self.kind as u8 | blob);
         [
             self.at,
             self.process,
@@ -82,8 +188,13 @@ impl Record {
             process: words[1],
             payload: words[2],
             point: words[3] as u32,
-            kind: RecordKind::from_byte(aux as u8)?,
+            kind: RecordKind::from_byte(aux as u8 & KIND)?,
             reason: aux >> 8,
+            blob: match aux as u8 & !KIND {
+                0 => BlobState::None,
+                LOST => BlobState::Lost,
+                _ => BlobState::Here,
+            },
         })
     }
 }

@@ -4,7 +4,9 @@
 //! `Release`; the reader, having loaded `head` with `Acquire`, finds the slot filled. The words of a slot are relaxed
 //! atomics: plain moves on every processor, without undefined behaviour.
 
-use crate::capture::record::{Record, RecordKind, WORDS};
+use crate::capture::blobs::{BlobCounts, Blobs};
+use crate::capture::record::{BlobState, Record, RecordKind, WORDS};
+use crate::limits;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 pub struct Ring {
@@ -14,6 +16,7 @@ pub struct Ring {
     number: u64,
     writer: Writer,
     reader: Reader,
+    blobs: Blobs,
     /// Whether a thread has it.
     owned: AtomicBool,
     #[cfg(loom)]
@@ -53,6 +56,11 @@ pub struct RingCounts {
 impl Ring {
     /// A ring of `records` (made a power of two, at least 8), with a number that no other ring has.
     pub fn new(number: u16, records: usize) -> Self {
+        Self::with_blobs(number, records, limits::RING_BLOB_BYTES)
+    }
+
+    /// With room for so many bytes that belong to records.
+    pub fn with_blobs(number: u16, records: usize, blob_bytes: usize) -> Self {
         let records = records.clamp(8, 1 << 24).next_power_of_two();
         Ring {
             words: zeroed(records * WORDS),
@@ -67,6 +75,7 @@ impl Ring {
             reader: Reader {
                 tail: AtomicU64::new(0),
             },
+            blobs: Blobs::new(blob_bytes),
             owned: AtomicBool::new(true),
             #[cfg(loom)]
             publish: Ordering::Release,
@@ -144,6 +153,36 @@ impl Ring {
         }
     }
 
+    /// Whether these bytes have room: what a writer that would rather wait asks.
+    #[inline(always)]
+    pub fn has_blob_room(&self, len: usize) -> bool {
+        self.blobs.has_room(len) || !self.blobs.can_hold(len)
+    }
+
+    /// As `push`, with bytes. Bytes without room are counted, and the record says that they are missing.
+    #[inline(always)]
+    pub fn push_with(&self, mut record: Record, blob: &[u8]) {
+        if self.blobs.has_room(blob.len()) {
+            self.blobs.push(blob);
+            record.blob = BlobState::Here;
+        } else {
+            self.blobs.count_dropped();
+            record.blob = BlobState::Lost;
+        }
+        self.push(record);
+    }
+
+    /// As `offer`, with bytes.
+    pub fn offer_with(&self, record: Record, blob: &[u8]) -> Result<(), Full> {
+        if self.has_room(record.kind) {
+            self.push_with(record, blob);
+            Ok(())
+        } else {
+            self.count_dropped(record.kind);
+            Err(Full)
+        }
+    }
+
     // The reader's side: only who holds the consumer's token calls these.
 
     #[inline]
@@ -165,6 +204,15 @@ impl Ring {
             *word = slot.load(Ordering::Relaxed);
         }
         Record::from_words(words)
+    }
+
+    /// The bytes of the record that is read now, if it has any; to be called once for each record, in order.
+    #[inline]
+    pub fn take_blob(&self, record: &Record, into: &mut Vec<u8>) {
+        match record.blob {
+            BlobState::Here => self.blobs.take(into),
+            _ => into.clear(),
+        }
     }
 
     /// Gives all slots before `position` back to the writer.
@@ -200,6 +248,11 @@ impl Ring {
         }
     }
 
+    /// The same of the bytes that belong to records.
+    pub fn blob_counts(&self) -> BlobCounts {
+        self.blobs.counts()
+    }
+
     /// Takes a ring that its thread has left. The caller holds the registry's lock.
     pub(super) fn adopt(&self) -> bool {
         self.owned
@@ -221,7 +274,7 @@ fn bump(count: &AtomicU64) {
 
 /// Zeroed memory takes no room until it is written to.
 #[cfg(not(loom))]
-fn zeroed(count: usize) -> Box<[AtomicU64]> {
+pub(super) fn zeroed(count: usize) -> Box<[AtomicU64]> {
     let zeroed = Box::into_raw(vec![0u64; count].into_boxed_slice());
     // SAFETY: an AtomicU64 has the size, alignment (of every 64-bit target here) and bit validity of u64.
     const { assert!(align_of::<AtomicU64>() == align_of::<u64>()) };
@@ -229,7 +282,7 @@ fn zeroed(count: usize) -> Box<[AtomicU64]> {
 }
 
 #[cfg(loom)]
-fn zeroed(count: usize) -> Box<[AtomicU64]> {
+pub(super) fn zeroed(count: usize) -> Box<[AtomicU64]> {
     (0..count).map(|_| AtomicU64::new(0)).collect()
 }
 
@@ -245,6 +298,7 @@ mod tests {
             point: 7,
             kind,
             reason: 0xAB_CDEF,
+            blob: BlobState::None,
         }
     }
 

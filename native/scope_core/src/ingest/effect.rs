@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::points::{FunctionKey, Registered};
+use crate::capture::record::RecordKind;
+use crate::ingest::edges::EdgeTable;
+
 /// No edge, no reason.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -21,20 +25,111 @@ pub enum EventKind {
     Aborted = 4,
     /// It ended, but the record of its end was dropped (a full ring), so nobody knows how or exactly when.
     Lost = 5,
+
+    // What happened within an activation.
+    Binding = 6,
+    Expression = 7,
+    /// A branch was taken.
+    Branch = 8,
+    /// Instrumented code sends; a `receive` or a callback of OTP takes.
+    Sent = 9,
+    Received = 10,
+    /// An exception was caught.
+    Raised = 11,
+    Custom = 12,
+    /// What another source told.
+    Note = 13,
+
+    // What the VM's own tracing tells of a process.
+    MessageSent = 14,
+    MessageArrived = 15,
+    SentToNone = 16,
+    Spawn = 17,
+    Spawned = 18,
+    ProcessExit = 19,
+    Link = 20,
+    Unlink = 21,
+    Register = 22,
+    Unregister = 23,
+    ScheduledIn = 24,
+    ScheduledOut = 25,
+    GcBegin = 26,
+    GcEnd = 27,
 }
 
 impl EventKind {
-    pub const ALL: [EventKind; 6] = [
-        EventKind::Enter,
-        EventKind::Return,
-        EventKind::Tail,
-        EventKind::Error,
-        EventKind::Aborted,
-        EventKind::Lost,
-    ];
+    /// By number.
+    pub const ALL: [EventKind; 28] = {
+        use EventKind::*;
+        [
+            Enter,
+            Return,
+            Tail,
+            Error,
+            Aborted,
+            Lost,
+            Binding,
+            Expression,
+            Branch,
+            Sent,
+            Received,
+            Raised,
+            Custom,
+            Note,
+            MessageSent,
+            MessageArrived,
+            SentToNone,
+            Spawn,
+            Spawned,
+            ProcessExit,
+            Link,
+            Unlink,
+            Register,
+            Unregister,
+            ScheduledIn,
+            ScheduledOut,
+            GcBegin,
+            GcEnd,
+        ]
+    };
+
+    /// Whether it ends an activation.
+    #[inline]
+    pub fn is_end(self) -> bool {
+        matches!(self as u8, 1..=5)
+    }
+
+    /// The event that a record is told as, of those that neither begin nor end anything.
+    pub(crate) fn of_record(kind: RecordKind) -> Option<EventKind> {
+        Some(match kind {
+            RecordKind::Bind => EventKind::Binding,
+            RecordKind::Value => EventKind::Expression,
+            RecordKind::Choice => EventKind::Branch,
+            RecordKind::Send => EventKind::Sent,
+            RecordKind::Receive => EventKind::Received,
+            RecordKind::Raise => EventKind::Raised,
+            RecordKind::Custom => EventKind::Custom,
+            RecordKind::Note => EventKind::Note,
+            RecordKind::MessageSent => EventKind::MessageSent,
+            RecordKind::MessageArrived => EventKind::MessageArrived,
+            RecordKind::SentToNone => EventKind::SentToNone,
+            RecordKind::Spawn => EventKind::Spawn,
+            RecordKind::Spawned => EventKind::Spawned,
+            RecordKind::ProcessExit => EventKind::ProcessExit,
+            RecordKind::Link => EventKind::Link,
+            RecordKind::Unlink => EventKind::Unlink,
+            RecordKind::Register => EventKind::Register,
+            RecordKind::Unregister => EventKind::Unregister,
+            RecordKind::In => EventKind::ScheduledIn,
+            RecordKind::Out => EventKind::ScheduledOut,
+            RecordKind::GcBegin => EventKind::GcBegin,
+            RecordKind::GcEnd => EventKind::GcEnd,
+            _ => return None,
+        })
+    }
 }
 
-/// The beginning or the end of one activation. Its event id is its place in the stream of effects.
+/// The beginning or the end of one activation, or something that happened meanwhile. Its event id is its place in the stream of effects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effect {
     pub kind: EventKind,
@@ -46,8 +141,9 @@ pub(crate) struct Effect {
     /// The engine's number of the process: reused after its death, so `process_word` tells them apart.
     pub process: u32,
     pub process_word: u64,
+    /// The activation; of what happened within one, the one it belongs to, or 0.
     pub token: u64,
-    /// Dense number of the clause's point.
+    /// Dense number of the point, or `NONE`.
     pub point: u32,
     /// Enter: the engine's number of the edge that led here, or `NONE`.
     pub edge: u32,
@@ -58,4 +154,25 @@ pub(crate) struct Effect {
     pub opened: u64,
     /// Error: number of the reason's atom, or `NONE`.
     pub reason: u32,
+    /// Where its bytes lie among the batch's: start and length.
+    pub blob: (u32, u32),
+}
+
+/// What the engine hands over at a time.
+pub(crate) struct Batch<'a> {
+    pub effects: &'a [Effect],
+    /// The bytes of all of them.
+    pub bytes: &'a [u8],
+    /// Event id of the first.
+    pub first_event_id: u64,
+    pub points: &'a [Option<Registered>],
+    pub functions: &'a [Option<FunctionKey>],
+    pub edges: &'a EdgeTable,
+}
+
+impl Batch<'_> {
+    pub fn blob(&self, effect: &Effect) -> &[u8] {
+        let (start, len) = (effect.blob.0 as usize, effect.blob.1 as usize);
+        self.bytes.get(start..start + len).unwrap_or_default()
+    }
 }

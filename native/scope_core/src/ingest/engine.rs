@@ -17,17 +17,18 @@
 //! and end at once as `Lost`.
 
 mod lifetime;
+mod within;
 
 use ahash::AHashMap;
 
-use crate::atoms::Atom;
 use crate::capture::clock::Calibration;
 use crate::capture::points::{
     FunctionKey, PointInfo, PointKind, PointRegistry, Registered, TailTarget,
 };
 use crate::capture::record::{Record, RecordKind};
+use crate::ingest::bytes::{self, Names};
 use crate::ingest::edges::{EdgeKey, EdgeKind, EdgeTable};
-use crate::ingest::effect::{Effect, EventKind, NONE};
+use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
 use crate::ingest::process::{Frame, Jump, Process};
 use crate::ingest::store::RuntimeStore;
 use crate::limits;
@@ -70,6 +71,8 @@ pub struct Engine {
     edges: EdgeTable,
     reasons: AHashMap<u32, u32>,
     effects: Vec<Effect>,
+    /// The bytes that belong to `effects`.
+    bytes: Vec<u8>,
     /// Event id of the first of `effects`.
     first_event_id: u64,
     stores: Vec<Arc<RuntimeStore>>,
@@ -81,6 +84,8 @@ pub struct Engine {
 
 /// Effects handed to the stores at a time.
 const BATCH: usize = 1024;
+/// The same in bytes of what belongs to them.
+const BATCH_BYTES: usize = 256 * 1024;
 
 impl Engine {
     /// Its first event gets the given id; it follows at most `frames_max` activations at a time.
@@ -97,6 +102,7 @@ impl Engine {
             edges: EdgeTable::new(),
             reasons: AHashMap::new(),
             effects: Vec::with_capacity(BATCH),
+            bytes: Vec::new(),
             first_event_id,
             stores: Vec::new(),
             counts: EngineCounts::default(),
@@ -141,32 +147,45 @@ impl Engine {
     pub fn record(
         &mut self,
         record: &Record,
+        blob: &[u8],
         time: &Calibration,
-        reason: impl FnOnce(u32) -> Option<Atom>,
+        names: &mut impl Names,
     ) {
         let at_ns = time.to_ns(record.at);
+        let start = self.bytes.len();
+        if !blob.is_empty() {
+            bytes::append(&mut self.bytes, record.kind, blob, names);
+        }
+        let blob = (start as u32, (self.bytes.len() - start) as u32);
         match record.kind {
-            RecordKind::Enter => self.enter(record, at_ns),
+            RecordKind::Enter => self.enter(record, at_ns, blob),
             RecordKind::Exit => {
-                self.end(record, at_ns, EventKind::Return);
+                self.end(record, at_ns, EventKind::Return, blob);
+            }
+            RecordKind::ForeignError => {
+                self.end(record, at_ns, EventKind::Error, blob);
             }
             RecordKind::Tail => self.tail(record, at_ns),
             RecordKind::TryEnter => self.try_enter(record, at_ns),
             RecordKind::TryLeave => self.try_leave(record, at_ns),
             RecordKind::Caught => {
-                let reason = self.reason(record.reason, reason);
+                let reason = self.reason(record.reason, names);
                 self.caught(record, at_ns, reason);
             }
             RecordKind::Down => self.down(record.process, at_ns),
             RecordKind::Pause => self.pause(record.process, time.span_ns(record.payload)),
             RecordKind::Reach => self.reach(record),
+            kind => match EventKind::of_record(kind) {
+                Some(kind) => self.within(record, at_ns, kind, blob),
+                None => self.counts.malformed += 1,
+            },
         }
-        if self.effects.len() >= BATCH {
+        if self.effects.len() >= BATCH || self.bytes.len() >= BATCH_BYTES {
             self.deliver();
         }
     }
 
-    fn enter(&mut self, record: &Record, at_ns: u64) {
+    fn enter(&mut self, record: &Record, at_ns: u64, blob: (u32, u32)) {
         let Some(registered) = self.points.get(record.point as usize).copied().flatten() else {
             self.counts.malformed += 1;
             return;
@@ -174,7 +193,7 @@ impl Engine {
         let function = registered.function;
         let full = self.counts.open + self.counts.marks >= self.frames_max as u64;
         let Some(number) = self.process(record.process) else {
-            self.enter_untracked(record, at_ns, NONE, NONE);
+            self.enter_untracked(record, at_ns, NONE, NONE, blob);
             return;
         };
         let process = &mut self.processes[number as usize];
@@ -206,7 +225,7 @@ impl Engine {
         };
         if full {
             process.untracked += 1;
-            self.enter_untracked(record, at_ns, number, edge);
+            self.enter_untracked(record, at_ns, number, edge, blob);
             return;
         }
         let began_ns = process.clock_ns(at_ns);
@@ -237,12 +256,20 @@ impl Engine {
             self_ns: 0,
             opened: 0,
             reason: NONE,
+            blob,
         });
     }
 
     /// No room to follow it: its call counts, its end and time are unknown.
     #[cold]
-    fn enter_untracked(&mut self, record: &Record, at_ns: u64, process: u32, edge: u32) {
+    fn enter_untracked(
+        &mut self,
+        record: &Record,
+        at_ns: u64,
+        process: u32,
+        edge: u32,
+        blob: (u32, u32),
+    ) {
         self.counts.untracked += 1;
         self.counts.began += 1;
         self.counts.ended += 1;
@@ -262,16 +289,24 @@ impl Engine {
             self_ns: 0,
             opened,
             reason: NONE,
+            blob,
         };
         self.effects.push(began);
         self.effects.push(Effect {
             kind: EventKind::Lost,
             edge: NONE,
+            blob: (0, 0),
             ..began
         });
     }
 
-    fn end(&mut self, record: &Record, at_ns: u64, kind: EventKind) -> Option<u32> {
+    fn end(
+        &mut self,
+        record: &Record,
+        at_ns: u64,
+        kind: EventKind,
+        blob: (u32, u32),
+    ) -> Option<u32> {
         let Some((number, at)) = self.find(record) else {
             self.orphan(record);
             return None;
@@ -284,12 +319,12 @@ impl Engine {
         process.jump = None;
         let function = process.frames[at].function;
         self.unwind(number, at + 1, at_ns, None, NONE);
-        self.close_top(number, at_ns, kind, NONE);
+        self.close_top(number, at_ns, kind, NONE, blob);
         Some(function)
     }
 
     fn tail(&mut self, record: &Record, at_ns: u64) {
-        if let Some(from) = self.end(record, at_ns, EventKind::Tail) {
+        if let Some(from) = self.end(record, at_ns, EventKind::Tail, (0, 0)) {
             let target = match self.points.get(record.point as usize).copied().flatten() {
                 Some(Registered {
                     info:
@@ -408,7 +443,7 @@ impl Engine {
                 }
                 None => EventKind::Error,
             };
-            self.close_top(number, at_ns, kind, reason);
+            self.close_top(number, at_ns, kind, reason, (0, 0));
             if self.effects.len() >= BATCH {
                 self.deliver();
             }
@@ -416,7 +451,14 @@ impl Engine {
     }
 
     #[inline]
-    fn close_top(&mut self, number: u32, at_ns: u64, kind: EventKind, reason: u32) {
+    fn close_top(
+        &mut self,
+        number: u32,
+        at_ns: u64,
+        kind: EventKind,
+        reason: u32,
+        blob: (u32, u32),
+    ) {
         let process = &mut self.processes[number as usize];
         let ended_ns = process.clock_ns(at_ns);
         let Some(frame) = process.pop() else { return };
@@ -439,6 +481,7 @@ impl Engine {
             self_ns: inclusive_ns.saturating_sub(frame.children_ns),
             opened: frame.opened,
             reason,
+            blob,
         });
     }
 
@@ -456,7 +499,12 @@ impl Engine {
     #[inline]
     fn find(&mut self, record: &Record) -> Option<(u32, usize)> {
         let number = self.known(record.process)?;
-        let at = self.processes[number as usize].find(record.payload)?;
+        let process = &self.processes[number as usize];
+        let at = match record.payload {
+            // The VM's tracing knows the function, not the activation.
+            0 => process.innermost(self.function_of(record.point)?)?,
+            token => process.find(token)?,
+        };
         Some((number, at))
     }
 
@@ -500,11 +548,11 @@ impl Engine {
         Some(number)
     }
 
-    fn reason(&mut self, class: u32, resolve: impl FnOnce(u32) -> Option<Atom>) -> u32 {
+    fn reason(&mut self, class: u32, names: &mut impl Names) -> u32 {
         match self.reasons.get(&class) {
             Some(atom) => *atom,
             None => {
-                let atom = resolve(class).map_or(NONE, |atom| atom.0);
+                let atom = names.reason(class).map_or(NONE, |atom| atom.0);
                 self.reasons.insert(class, atom);
                 atom
             }
@@ -513,19 +561,21 @@ impl Engine {
 
     /// Hands what happened to the stores.
     pub fn deliver(&mut self) {
-        if self.effects.is_empty() {
-            return;
+        if !self.effects.is_empty() {
+            let batch = Batch {
+                effects: &self.effects,
+                bytes: &self.bytes,
+                first_event_id: self.first_event_id,
+                points: &self.points,
+                functions: &self.functions,
+                edges: &self.edges,
+            };
+            for store in &self.stores {
+                store.apply(&batch);
+            }
+            self.first_event_id += self.effects.len() as u64;
+            self.effects.clear();
         }
-        for store in &self.stores {
-            store.apply(
-                &self.effects,
-                self.first_event_id,
-                &self.points,
-                &self.functions,
-                &self.edges,
-            );
-        }
-        self.first_event_id += self.effects.len() as u64;
-        self.effects.clear();
+        self.bytes.clear();
     }
 }

@@ -54,7 +54,7 @@ impl Host for Alive {
         true
     }
 
-    fn reason(&mut self, _: u64) -> Option<Atom> {
+    fn atom(&mut self, _: u64) -> Option<Atom> {
         None
     }
 }
@@ -165,7 +165,7 @@ impl Host for DiesWhenAsked<'_> {
         true
     }
 
-    fn reason(&mut self, _: u64) -> Option<Atom> {
+    fn atom(&mut self, _: u64) -> Option<Atom> {
         None
     }
 }
@@ -262,7 +262,7 @@ fn a_death_without_room_in_the_ring_is_found_out() {
         fn is_alive(&mut self, _: u64) -> bool {
             true
         }
-        fn reason(&mut self, _: u64) -> Option<Atom> {
+        fn atom(&mut self, _: u64) -> Option<Atom> {
             None
         }
     }
@@ -290,7 +290,7 @@ fn who_died_unwatched_worked_until_it_last_reported() {
         fn is_alive(&mut self, process: u64) -> bool {
             process != 1
         }
-        fn reason(&mut self, _: u64) -> Option<Atom> {
+        fn atom(&mut self, _: u64) -> Option<Atom> {
             None
         }
     }
@@ -348,7 +348,7 @@ fn the_seat_is_for_one() {
         fn is_alive(&mut self, _: u64) -> bool {
             true
         }
-        fn reason(&mut self, _: u64) -> Option<Atom> {
+        fn atom(&mut self, _: u64) -> Option<Atom> {
             None
         }
     }
@@ -365,7 +365,7 @@ fn the_seat_is_for_one() {
         fn is_alive(&mut self, _: u64) -> bool {
             true
         }
-        fn reason(&mut self, _: u64) -> Option<Atom> {
+        fn atom(&mut self, _: u64) -> Option<Atom> {
             None
         }
     }

@@ -1,6 +1,7 @@
 //! Ingest: from ordered records to statistics, call edges, activations and the event log.
 
 mod branches;
+mod bytes;
 mod edges;
 mod effect;
 mod engine;
@@ -12,6 +13,7 @@ mod store;
 mod tables;
 
 pub use branches::Branch;
+pub use bytes::Names;
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};

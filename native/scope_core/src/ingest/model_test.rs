@@ -137,7 +137,7 @@ impl Host for TestHost {
         !self.dead.contains(&process)
     }
 
-    fn reason(&mut self, word: u64) -> Option<Atom> {
+    fn atom(&mut self, word: u64) -> Option<Atom> {
         Some(intern(&format!("Reason{word}")))
     }
 }
@@ -492,7 +492,7 @@ fn check(world: World) {
         let activation = store.activation(event.token).unwrap();
         assert_eq!(activation.ended.unwrap(), *event);
         assert_eq!(
-            activation.began.point.index,
+            activation.began.point.unwrap().index,
             truth[tokens[&event.token]].clause
         );
     }

@@ -95,6 +95,12 @@ impl Process {
         Some(frame.function)
     }
 
+    /// Where the innermost open activation of a function is.
+    pub fn innermost(&self, function: u32) -> Option<usize> {
+        let found = |frame: &Frame| frame.function == function && !frame.is_mark();
+        self.frames.iter().rposition(found)
+    }
+
     /// When it last reported, on the capture's clock.
     pub fn heard_ns(&self) -> u64 {
         self.last_ns + self.paused_ns

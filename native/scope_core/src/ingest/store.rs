@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
-use crate::capture::points::{FunctionKey, PointInfo, Registered};
+use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered};
 use crate::ingest::branches::{Branch, Branches};
-use crate::ingest::edges::{Edge, EdgeKind, EdgeTable};
-use crate::ingest::effect::{Effect, EventKind, NONE};
+use crate::ingest::edges::{Edge, EdgeKind};
+use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
 use crate::ingest::log::{Entry, EventFilter, Log, Row, Search};
 use crate::ingest::stats::CallStats;
 use crate::ingest::tables::Tables;
@@ -39,7 +39,7 @@ pub struct ClauseStats {
 }
 
 /// One event of the log.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// Ordered by time; unique over all VMs of one machine.
     pub event_id: u64,
@@ -50,18 +50,20 @@ pub struct Event {
     pub process: u64,
     /// Whether the event was recorded by this VM.
     pub process_is_local: bool,
-    /// The activation: its `correlation_id`.
+    /// The activation: its `correlation_id`. Of what happened within one, the one it belongs to, or 0.
     pub token: u64,
-    /// The clause that was entered.
-    pub point: PointInfo,
+    /// Where: of a beginning or an end the clause. Events of a process have none.
+    pub point: Option<PointInfo>,
     /// Ends: inclusive time.
     pub duration_ns: Option<u64>,
     /// Errors: exception module, atom, or first atom of a tuple.
     pub reason: Option<Atom>,
+    /// Its values, in the log's format; `None` when it has none.
+    pub blob: Option<Arc<[u8]>>,
 }
 
 /// One activation, as far as the log still knows it.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Activation {
     pub began: Event,
     /// `None` while it is open.
@@ -144,28 +146,22 @@ impl RuntimeStore {
         inner.dropped_seen = dropped;
     }
 
-    /// Takes a batch of the engine's effects, of which the first has `first_event_id`.
-    pub(crate) fn apply(
-        &self,
-        effects: &[Effect],
-        first_event_id: u64,
-        points: &[Option<Registered>],
-        functions: &[Option<FunctionKey>],
-        edges: &EdgeTable,
-    ) {
+    /// Takes a batch of the engine's effects.
+    pub(crate) fn apply(&self, batch: &Batch<'_>) {
         let mut inner = self.inner.write();
         if inner.since == u64::MAX {
-            inner.since = first_event_id;
+            inner.since = batch.first_event_id;
         }
-        inner.branches.catch_up(points);
-        for (event_id, effect) in (first_event_id..).zip(effects) {
-            let Some(registered) = points.get(effect.point as usize).and_then(Option::as_ref)
-            else {
-                continue;
-            };
-            inner.apply(event_id, effect, &registered.info, |edge| {
-                let key = edges.key(edge);
-                let function = |number: u32| functions.get(number as usize).copied().flatten();
+        inner.branches.catch_up(batch.points);
+        for (event_id, effect) in (batch.first_event_id..).zip(batch.effects) {
+            let registered = batch.points.get(effect.point as usize);
+            let info = registered
+                .and_then(Option::as_ref)
+                .map(|registered| &registered.info);
+            inner.apply(event_id, effect, info, batch.blob(effect), |edge| {
+                let key = batch.edges.key(edge);
+                let function =
+                    |number: u32| batch.functions.get(number as usize).copied().flatten();
                 Some((function(key.caller)?, function(key.callee)?, key.kind))
             });
         }
@@ -223,7 +219,8 @@ impl RuntimeStore {
             let own = functions.filter(|function| function.key.module == module);
             let slots = own.flat_map(|function| &function.clauses);
             let points = slots.map(|slot| inner.tables.points[*slot as usize].info);
-            points.filter(|point| point.build == build).collect()
+            let clauses = points.filter(|point| point.kind == PointKind::Clause);
+            clauses.filter(|point| point.build == build).collect()
         })
     }
 
@@ -308,7 +305,7 @@ impl RuntimeStore {
     pub fn point_of(&self, token: u64) -> Option<PointInfo> {
         self.read(|inner| {
             let (row, _) = inner.log.find_token(token)?;
-            Some(inner.tables.points[row.point as usize].info)
+            inner.tables.info(row.point)
         })
     }
 
@@ -338,18 +335,26 @@ impl Inner {
         &mut self,
         event_id: u64,
         effect: &Effect,
-        info: &PointInfo,
+        info: Option<&PointInfo>,
+        blob: &[u8],
         edge: impl Fn(u32) -> Option<(FunctionKey, FunctionKey, EdgeKind)>,
     ) {
         let tables = &mut self.tables;
-        let point = tables.point_of(effect.point, || *info);
-        if effect.kind == EventKind::Enter {
+        let point = match info {
+            Some(info) => tables.point_of(effect.point, || *info),
+            None => NONE,
+        };
+        if point == NONE {
+            // An event of a process: no counters.
+        } else if effect.kind == EventKind::Enter {
             let counters = &mut tables.points[point as usize].counters;
             counters.calls += 1;
             counters.last_unix_ns = effect.at_ns;
             if effect.edge != NONE {
                 tables.count_edge(effect.edge, edge);
             }
+        } else if !effect.kind.is_end() {
+            tables.points[point as usize].hit(effect.at_ns);
         } else if effect.opened >= self.since {
             tables.ensure_histogram(point);
             let slot = &mut tables.points[point as usize];
@@ -376,6 +381,7 @@ impl Inner {
             inclusive_ns: effect.inclusive_ns,
             opened: effect.opened,
             reason: effect.reason,
+            blob,
         });
     }
 
@@ -387,7 +393,8 @@ impl Inner {
             process: row.process_word,
             process_is_local: local,
             token: row.token,
-            point: self.tables.points[row.point as usize].info,
+            point: self.tables.info(row.point),
+            blob: self.log.blob(row.event_id),
             duration_ns: row.inclusive_ns,
             reason: (row.reason != NONE).then_some(Atom(row.reason)),
         }

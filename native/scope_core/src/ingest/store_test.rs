@@ -47,7 +47,7 @@ fn a_search_finds_what_a_plain_filter_finds() {
         assert_eq!(activation.began.process, activation.ended.unwrap().process);
     }
     let (early, late) = (events[2_000].at_ns, events[7_000].at_ns);
-    let some = events[5_001];
+    let some = events[5_001].clone();
     type Takes<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
     let default = EventFilter::default;
     let cases: Vec<(EventFilter, Takes)> = vec![
@@ -56,14 +56,14 @@ fn a_search_finds_what_a_plain_filter_finds() {
                 functions: Some(vec![function(1), function(4)]),
                 ..default()
             },
-            Box::new(|e| [function(1), function(4)].contains(&e.point.function)),
+            Box::new(|e| [function(1), function(4)].contains(&e.point.unwrap().function)),
         ),
         (
             EventFilter {
                 points: Some(vec![(5, 2)]),
                 ..default()
             },
-            Box::new(|e| e.point == clause(2)),
+            Box::new(|e| e.point == Some(clause(2))),
         ),
         (
             EventFilter {
@@ -124,7 +124,7 @@ fn a_search_finds_what_a_plain_filter_finds() {
                 ..default()
             },
             Box::new(|e| {
-                e.point.function == function(0)
+                e.point.unwrap().function == function(0)
                     && e.process == 2
                     && matches!(e.kind, EventKind::Enter | EventKind::Return)
                     && e.at_ns >= early
@@ -135,14 +135,14 @@ fn a_search_finds_what_a_plain_filter_finds() {
         let plain: Vec<Event> = events
             .iter()
             .filter(|event| takes(event))
-            .copied()
+            .cloned()
             .collect();
         assert_eq!(rig.store.events(&filter, usize::MAX), plain, "{filter:?}");
         let newest = EventFilter {
             newest_first: true,
             ..filter.clone()
         };
-        let reversed: Vec<Event> = plain.iter().rev().take(5).copied().collect();
+        let reversed: Vec<Event> = plain.iter().rev().take(5).cloned().collect();
         assert_eq!(rig.store.events(&newest, 5), reversed, "{newest:?}");
     }
 }

@@ -30,6 +30,17 @@ pub(crate) struct PointSlot {
     pub info: PointInfo,
     pub function: u32,
     pub counters: Counters,
+    /// Events of a point that neither begins nor ends activations, and when the last of them was.
+    pub hits: u64,
+    pub last_hit_ns: u64,
+}
+
+impl PointSlot {
+    #[inline]
+    pub fn hit(&mut self, at_ns: u64) {
+        self.hits += 1;
+        self.last_hit_ns = at_ns;
+    }
 }
 
 pub(crate) struct FunctionSlot {
@@ -49,6 +60,11 @@ pub(crate) struct EdgeSlot {
 impl Tables {
     pub fn function_number(&self, key: &FunctionKey) -> Option<u32> {
         self.by_key.get(key).copied()
+    }
+
+    /// What is known of our point; `None` for the events that have none.
+    pub fn info(&self, point: u32) -> Option<PointInfo> {
+        Some(self.points.get(point as usize)?.info)
     }
 
     /// Our number of a function, made when new.
@@ -77,6 +93,8 @@ impl Tables {
             info,
             function,
             counters: Counters::new(),
+            hits: 0,
+            last_hit_ns: 0,
         });
         self.functions[function as usize].clauses.push(number);
         self.by_info.insert(info, number);

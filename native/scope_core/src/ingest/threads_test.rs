@@ -45,7 +45,7 @@ impl Host for Watching<'_> {
         !self.0[process as usize].load(Ordering::Acquire)
     }
 
-    fn reason(&mut self, _: u64) -> Option<Atom> {
+    fn atom(&mut self, _: u64) -> Option<Atom> {
         None
     }
 }

@@ -173,7 +173,18 @@ impl<'a> View<'a> {
         let (kind, target) = match point.kind {
             PointKind::Clause => ("function_entry", Value::nil()),
             PointKind::Try => ("try", Value::nil()),
-            PointKind::Branch => ("branch", Value::nil()),
+            PointKind::Branch => ("coverage_mark", Value::nil()),
+            PointKind::Binding { name, version } => (
+                "variable_capture",
+                Value::Tuple(vec![Value::Atom(name), int(version)]),
+            ),
+            PointKind::Expression => ("expression_trace", Value::nil()),
+            PointKind::Choice => ("branch", Value::nil()),
+            PointKind::Send => ("message_send", Value::nil()),
+            PointKind::Receive => ("message_receive", Value::nil()),
+            PointKind::Raise => ("exception", Value::nil()),
+            PointKind::Custom => ("custom", Value::nil()),
+            PointKind::Foreign => ("traced_function", Value::nil()),
             PointKind::Tail(target) => ("tail_call", target_value(&target)),
         };
         let metadata = [

@@ -161,8 +161,10 @@ fn repository_node_events<'a>(
         // By what became of the clause of then: the event may be of an older version of the code.
         let is_own = |event: &Event| {
             clause.as_ref().is_none_or(|clause| {
-                let node = repository.node_of_point(event.point.literal(), &event.point);
-                node.is_ok_and(|node| *node == **clause)
+                event.point.is_some_and(|point| {
+                    let node = repository.node_of_point(point.literal(), &point);
+                    node.is_ok_and(|node| *node == **clause)
+                })
             })
         };
         let own = found.into_iter().filter(is_own);
@@ -217,15 +219,17 @@ fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Res
         .runtime()
         .activation(began.token)
         .and_then(|activation| activation.ended);
-    let result = match ended.map(|event| event.kind) {
+    let result = match ended.as_ref().map(|event| event.kind) {
         Some(EventKind::Return) => word("return"),
         Some(EventKind::Tail) => word("tail"),
         Some(EventKind::Error) => word("error"),
         Some(EventKind::Aborted) => word("aborted"),
         _ => Value::nil(),
     };
-    let reason = ended.and_then(|event| event.reason);
-    let point = &began.point;
+    let reason = ended.as_ref().and_then(|event| event.reason);
+    let point = began.point.as_ref().ok_or(Error::NotFound {
+        what: "the point of an event",
+    })?;
     let literal = point.literal();
     let place = repository.place_of_point(literal, point);
     let then = place.as_ref().ok().and_then(|node| node.then.clone());

@@ -150,6 +150,7 @@ impl Engine {
                 self_ns: inclusive_ns.saturating_sub(frame.children_ns),
                 opened: frame.opened,
                 reason: NONE,
+                blob: (0, 0),
             });
         }
         gone.len()

@@ -17,7 +17,7 @@ pub(crate) use search::Search;
 pub(crate) use segment::{Row, SavedSegment, Segment};
 
 /// One event to append.
-pub(crate) struct Entry {
+pub(crate) struct Entry<'a> {
     pub event_id: u64,
     pub at_ns: u64,
     pub process: u32,
@@ -30,6 +30,15 @@ pub(crate) struct Entry {
     pub inclusive_ns: u64,
     pub opened: u64,
     pub reason: u32,
+    /// Its values, in the log's format.
+    pub blob: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// What the log keeps of the point: events of a process have none.
+    fn point(&self) -> u32 {
+        self.point.min(segment::POINT_NONE)
+    }
 }
 
 pub(crate) struct Log {
@@ -78,7 +87,7 @@ impl Log {
     }
 
     #[inline]
-    pub fn append(&mut self, entry: &Entry) {
+    pub fn append(&mut self, entry: &Entry<'_>) {
         if self.bytes_max == 0 {
             self.evicted += 1;
             return;
@@ -95,13 +104,13 @@ impl Log {
             last.append(entry, process);
             self.rows += 1;
         }
-        if entry.kind != EventKind::Enter {
+        if entry.kind.is_end() {
             self.link(entry.opened, entry.event_id);
         }
     }
 
     #[cold]
-    fn begin_segment(&mut self, entry: &Entry) {
+    fn begin_segment(&mut self, entry: &Entry<'_>) {
         if let Some(last) = self.segments.back_mut().filter(|last| !last.is_sealed()) {
             last.seal();
             self.sealed_bytes += last.memory_bytes();
@@ -171,6 +180,11 @@ impl Log {
 
     pub fn row(&self, event_id: u64) -> Option<Row> {
         Some(self.segments[self.segment_of(event_id)?].row(event_id))
+    }
+
+    /// The values of an event.
+    pub fn blob(&self, event_id: u64) -> Option<std::sync::Arc<[u8]>> {
+        self.segments[self.segment_of(event_id)?].blob(event_id)
     }
 
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {

@@ -29,14 +29,14 @@ pub(crate) struct Search<'a> {
     pub filter: &'a EventFilter,
     /// By the store's number of the point; `None` takes all.
     pub points: Option<Vec<bool>>,
-    kinds: u8,
+    kinds: u32,
 }
 
 impl<'a> Search<'a> {
     pub fn new(filter: &'a EventFilter, points: Option<Vec<bool>>) -> Self {
         let kinds = match &filter.kinds {
-            None => u8::MAX,
-            Some(kinds) => kinds.iter().fold(0, |bits, kind| bits | 1 << *kind as u8),
+            None => u32::MAX,
+            Some(kinds) => kinds.iter().fold(0, |bits, kind| bits | 1 << *kind as u32),
         };
         Search {
             filter,
@@ -92,7 +92,7 @@ impl<'a> Search<'a> {
         }
         let local = !segment.is_foreign();
         let mut visit = |row: usize, point: u32, kind: EventKind| {
-            if self.kinds >> kind as u8 & 1 == 0 || !self.has_point(point) {
+            if self.kinds >> kind as u32 & 1 == 0 || !self.has_point(point) {
                 return true;
             }
             let row = segment.row_at(row);
@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
 
     fn takes(&self, row: &Row, local: bool) -> bool {
         let filter = self.filter;
-        self.kinds >> row.kind as u8 & 1 != 0
+        self.kinds >> row.kind as u32 & 1 != 0
             && self.has_point(row.point)
             && filter
                 .process

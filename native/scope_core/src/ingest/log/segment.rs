@@ -7,8 +7,12 @@ use crate::ingest::log::Entry;
 use crate::limits;
 
 /// The kind takes the top bits of the point's column.
-const POINT_BITS: u32 = 28;
+const POINT_BITS: u32 = 26;
 const POINT_MASK: u32 = (1 << POINT_BITS) - 1;
+/// Of an event without a point.
+pub(super) const POINT_NONE: u32 = POINT_MASK;
+/// A segment with so many bytes of values is full, however few its rows.
+const BLOB_BYTES_MAX: usize = 1024 * 1024;
 /// An inclusive time that does not fit its column is among `long`.
 const LONG: u32 = u32::MAX;
 /// Rows that one entry of the token index covers.
@@ -32,6 +36,9 @@ pub(crate) struct Segment {
     /// `(row, inclusive_ns)` and `(row, atom)`, by row.
     long: Vec<(u16, u64)>,
     reasons: Vec<(u16, u32)>,
+    /// The values of all rows, one after the other, and where those of a row begin.
+    blobs: Vec<u8>,
+    blob_at: Vec<(u16, u32)>,
     min_ns: u64,
     max_ns: u64,
     blocks: Vec<Vec<TokenStart>>,
@@ -91,6 +98,8 @@ impl Segment {
             processes: Vec::new(),
             long: Vec::new(),
             reasons: Vec::new(),
+            blobs: Vec::new(),
+            blob_at: Vec::new(),
             min_ns: u64::MAX,
             max_ns: 0,
             blocks: Vec::new(),
@@ -129,6 +138,7 @@ impl Segment {
     pub fn takes(&self, event_id: u64, at_ns: u64) -> bool {
         !self.sealed
             && self.len() < self.rows_max
+            && self.blobs.len() < BLOB_BYTES_MAX
             && event_id == self.first_event_id + self.len() as u64
             && at_ns >= self.base_ns
             && (at_ns - self.base_ns) >> UNIT_BITS <= u64::from(u32::MAX)
@@ -148,7 +158,7 @@ impl Segment {
     }
 
     #[inline]
-    pub fn append(&mut self, entry: &Entry, process: u16) {
+    pub fn append(&mut self, entry: &Entry<'_>, process: u16) {
         let row = self.len();
         if row % BLOCK_ROWS == 0 {
             self.blocks.push(Vec::new());
@@ -157,7 +167,7 @@ impl Segment {
             self.note_token(entry.token);
         }
         let link = match entry.kind {
-            EventKind::Enter => 0,
+            kind if !kind.is_end() => 0,
             _ => u32::try_from(entry.inclusive_ns)
                 .ok()
                 .filter(|ns| *ns != LONG)
@@ -169,12 +179,16 @@ impl Segment {
         if entry.reason != NONE {
             self.reasons.push((row as u16, entry.reason));
         }
+        if !entry.blob.is_empty() {
+            self.blob_at.push((row as u16, self.blobs.len() as u32));
+            self.blobs.extend_from_slice(entry.blob);
+        }
         self.at
             .push(((entry.at_ns - self.base_ns) >> UNIT_BITS) as u32);
         self.process.push(process);
         self.token.push(entry.token);
         self.point_kind
-            .push((entry.kind as u32) << POINT_BITS | entry.point & POINT_MASK);
+            .push((entry.kind as u32) << POINT_BITS | entry.point());
         self.link.push(link);
         let at_ns = entry.at_ns >> UNIT_BITS << UNIT_BITS;
         self.min_ns = self.min_ns.min(at_ns);
@@ -230,6 +244,8 @@ impl Segment {
         self.len() * 22
             + self.processes.len() * 8
             + (self.long.len() + self.reasons.len()) * 16
+            + self.blobs.len()
+            + self.blob_at.len() * 8
             + blocks
     }
 
@@ -246,6 +262,7 @@ impl Segment {
                 None,
                 (link != 0 && link != NONE).then(|| event_id + u64::from(link)),
             ),
+            kind if !kind.is_end() => (None, None),
             _ if link == LONG => (find(&self.long, row), None),
             _ => (Some(u64::from(link)), None),
         };
@@ -260,6 +277,21 @@ impl Segment {
             ended,
             reason: find(&self.reasons, row).unwrap_or(NONE),
         }
+    }
+
+    /// The values of an event that this segment holds.
+    pub fn blob(&self, event_id: u64) -> Option<std::sync::Arc<[u8]>> {
+        let row = (event_id - self.first_event_id) as usize;
+        let at = self
+            .blob_at
+            .binary_search_by_key(&row, |(row, _)| usize::from(*row))
+            .ok()?;
+        let start = self.blob_at[at].1 as usize;
+        let end = self
+            .blob_at
+            .get(at + 1)
+            .map_or(self.blobs.len(), |(_, next)| *next as usize);
+        Some(self.blobs[start..end].into())
     }
 
     pub fn points(
@@ -304,6 +336,8 @@ impl Segment {
             token: self.token.clone(),
             point_kind: self.point_kind.clone(),
             link: self.link.clone(),
+            blobs: self.blobs.clone(),
+            blob_at: self.blob_at.clone(),
             processes: self.processes.clone(),
             long: self.long.clone(),
             reasons: self
@@ -325,6 +359,8 @@ pub(crate) struct SavedSegment {
     token: Vec<u64>,
     point_kind: Vec<u32>,
     link: Vec<u32>,
+    blobs: Vec<u8>,
+    blob_at: Vec<(u16, u32)>,
     processes: Vec<u64>,
     long: Vec<(u16, u64)>,
     reasons: Vec<(u16, crate::atoms::Atom)>,
@@ -355,10 +391,21 @@ impl SavedSegment {
         {
             return Err("numbers of an event segment are out of range");
         }
+        let rising = self.blob_at.windows(2).all(|pair| pair[0] < pair[1]);
+        let within =
+            |(row, at): &(u16, u32)| usize::from(*row) < rows && *at as usize <= self.blobs.len();
+        if !rising
+            || !self.blob_at.iter().all(within)
+            || !self.blob_at.is_sorted_by_key(|(_, at)| *at)
+        {
+            return Err("values of an event segment are out of place");
+        }
         let mut segment = Segment::new(rows, self.first_event_id, 0);
         segment.base_ns = self.base_ns;
         segment.foreign = true;
         segment.processes = self.processes;
+        segment.blobs = self.blobs;
+        segment.blob_at = self.blob_at;
         segment.long = self.long;
         segment.reasons = self
             .reasons
@@ -370,9 +417,12 @@ impl SavedSegment {
             let kind = *EventKind::ALL
                 .get(kind)
                 .ok_or("an event of an unknown kind")?;
-            let point = *points
-                .get((self.point_kind[row] & POINT_MASK) as usize)
-                .ok_or("an event of an unknown point")?;
+            let point = match self.point_kind[row] & POINT_MASK {
+                POINT_NONE => POINT_NONE,
+                point => *points
+                    .get(point as usize)
+                    .ok_or("an event of an unknown point")?,
+            };
             if usize::from(self.process[row]) >= segment.processes.len() {
                 return Err("an event of an unknown process");
             }
