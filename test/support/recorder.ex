@@ -26,6 +26,31 @@ defmodule ElixirScope.Test.Recorder do
 
   def caught(point, token, reason), do: record(:caught, point, token, reason)
 
+  def enter(point, arguments), do: record(:enter, point, next(), arguments)
+
+  def exit_value(point, token, value) do
+    record(:exit, point, token, value)
+    value
+  end
+
+  def bind(point, token \\ nil, value), do: record(:bind, point, token, value)
+  def branch(point, token \\ nil), do: record(:branch, point, token, nil)
+  def send(point, token \\ nil, to, message), do: record(:send, point, token, {to, message})
+  def receive(point, token \\ nil, message), do: record(:receive, point, token, message)
+  def handle(point, token, message, from), do: record(:handle, point, token, {message, from})
+  def raised(point, token \\ nil, kind, reason), do: record(:raised, point, token, {kind, reason})
+
+  def trace(point, token \\ nil, value) do
+    record(:trace, point, token, value)
+    value
+  end
+
+  def custom(point, token \\ nil, module, values) do
+    record(:custom, point, token, apply(module, :run, values))
+  catch
+    kind, reason -> record(:custom, point, token, {kind, reason})
+  end
+
   defp next do
     n = Process.get({__MODULE__, :tokens}, 0) + 1
     Process.put({__MODULE__, :tokens}, n)
@@ -59,5 +84,11 @@ defmodule ElixirScope.Test.Recorder do
       {_, _, name, _, _, _, _, target} = Map.fetch!(by_index, index)
       if kind == :tail, do: {:tail, name, token, target}, else: {kind, name, token}
     end
+  end
+
+  @doc "Events of some kinds, with the point itself and the value: `{kind, point, value}`."
+  def full(events, points, kinds) do
+    by_index = Map.new(points, &{elem(&1, 0), &1})
+    for {kind, index, _, value} <- events, kind in kinds, do: {kind, Map.fetch!(by_index, index), value}
   end
 end

@@ -19,7 +19,8 @@ defmodule ElixirScope.Instrumentation.Beam do
     copies: %{},
     chunks: [],
     attributes: [],
-    protocol?: false
+    protocol?: false,
+    woven: nil
   ]
 
   @type t :: %__MODULE__{
@@ -34,15 +35,24 @@ defmodule ElixirScope.Instrumentation.Beam do
           copies: %{{atom(), arity()} => {atom(), arity()}},
           chunks: [{charlist(), binary()}],
           attributes: keyword(),
-          protocol?: boolean()
+          protocol?: boolean(),
+          woven: term()
         }
 
-  @doc "Reads a beam binary, or takes Erlang abstract forms as they are."
-  @spec read(binary() | [tuple()]) :: {:ok, t()} | {:error, Error.t()}
-  def read(beam) when is_binary(beam) do
+  @doc """
+  Reads a beam binary, or takes Erlang abstract forms as they are. `weave` is a function from the debug information
+  of an Elixir module to the same with something put in, and whatever is to be remembered of that.
+  """
+  @spec read(binary() | [tuple()], nil | (map() -> {map(), term()})) :: {:ok, t()} | {:error, Error.t()}
+  def read(beam, weave \\ nil)
+
+  def read(beam, weave) when is_binary(beam) do
     with {:ok, module, chunks} <- chunks(beam),
          {:ok, backend, data} <- debug_info(module, chunks) do
+      {data, woven} = woven(data, weave)
+
       translated(backend, data, %__MODULE__{
+        woven: woven,
         module: module,
         chunks: chunks,
         digest: digest(beam, chunks),
@@ -53,7 +63,7 @@ defmodule ElixirScope.Instrumentation.Beam do
     end
   end
 
-  def read([form | _] = forms) when is_tuple(form) do
+  def read([form | _] = forms, _weave) when is_tuple(form) do
     case List.keyfind(forms, :module, 2) do
       {:attribute, _, :module, module} ->
         attributes = for {:attribute, _, key, value} <- forms, do: {key, List.wrap(value)}
@@ -66,7 +76,14 @@ defmodule ElixirScope.Instrumentation.Beam do
     end
   end
 
-  def read(_), do: invalid()
+  def read(_, _weave), do: invalid()
+
+  defp woven({:elixir_v1, %{definitions: _, attributes: _} = map, specs}, weave) when weave != nil do
+    {map, woven} = weave.(map)
+    {{:elixir_v1, map, specs}, woven}
+  end
+
+  defp woven(data, _weave), do: {data, nil}
 
   defp invalid do
     {:error,
@@ -75,6 +92,21 @@ defmodule ElixirScope.Instrumentation.Beam do
        message: "expected the binary of a .beam file or a list of Erlang abstract forms"
      }}
   end
+
+  @doc "The name of the module in a binary, or in abstract forms."
+  @spec module(binary() | [tuple()]) :: {:ok, module()} | {:error, Error.t()}
+  def module(beam) when is_binary(beam) do
+    with {:ok, module, _chunks} <- chunks(beam), do: {:ok, module}
+  end
+
+  def module([form | _] = forms) when is_tuple(form) do
+    case List.keyfind(forms, :module, 2) do
+      {:attribute, _, :module, module} -> {:ok, module}
+      _ -> invalid()
+    end
+  end
+
+  def module(_), do: invalid()
 
   @doc "Name and digest of a compiled module with debug information, without reading on."
   @spec identify(binary()) :: {:ok, module(), binary()} | {:error, Error.t()}

@@ -8,6 +8,8 @@ defmodule ElixirScope.Instrumentation.Branches do
   # The clause itself is known from its entry. Patterns and guards are left alone: nothing can be put there.
   # A mark is followed by the body that it stands before, so no tail call becomes another.
 
+  import ElixirScope.Instrumentation.Marks, only: [woven: 2]
+
   alias ElixirScope.Instrumentation.{Context, Emit, Tries}
 
   @doc "The body of a clause, with its branches marked."
@@ -51,6 +53,25 @@ defmodule ElixirScope.Instrumentation.Branches do
     {expression, context} = walk(expression, context)
     {{:match, anno, pattern, expression}, context}
   end
+
+  # What a plan has put in is no branch of the code.
+  defp walk({:call, anno, mark, [number, condition, expression]} = form, context) do
+    case form do
+      woven(name, _) when name in [:trace, :site, :try] ->
+        {expression, context} = walk(expression, context)
+        {{:call, anno, mark, [number, condition, expression]}, context}
+
+      woven(_, _) ->
+        {form, context}
+
+      _ ->
+        {arguments, context} = walk_list([number, condition, expression], context)
+        {callee, context} = walk(mark, context)
+        {{:call, anno, callee, arguments}, context}
+    end
+  end
+
+  defp walk(woven(_, _) = form, context), do: {form, context}
 
   # A binary's segments are no place for a block: sizes and types stand beside the values.
   defp walk({:bin, _, _} = binary, context), do: {binary, context}

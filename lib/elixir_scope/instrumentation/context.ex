@@ -18,7 +18,25 @@ defmodule ElixirScope.Instrumentation.Context do
     :function,
     :token,
     :clause_point,
+    :plan,
+    # of the clause at hand: the condition under which its value is recorded (`false`: it is not)
+    :result,
+    # of the `try` at hand: number and condition of its mark
+    :raise,
     coverage: false,
+    # Are calls reported here? Else there is no token, and no `try` is marked for their sake.
+    calls: true,
+    # Does what the code at hand ends with end the activation? Not in anonymous functions.
+    ends: false,
+    # Expressions whose value is the one that the code at hand ends with: numbers and conditions of their marks
+    traces: [],
+    # Functions that the compiler made of parts of the code at hand
+    continuations: [],
+    sites: %{},
+    site_points: %{},
+    # `{ids, point}` of what became of the plan's entries, and `{ids, reason}` of what did not
+    placed: [],
+    refused: [],
     leaves: [],
     ordinal: 0,
     variables: 0,
@@ -30,8 +48,8 @@ defmodule ElixirScope.Instrumentation.Context do
   def points_max, do: @points_max
 
   @doc """
-  A new point at `location`; gives the literal that the code reports with. `kind` is `:clause`, `:tail`, `:try`
-  or `:branch`.
+  A new point at `location`; gives the literal that the code reports with. `kind` is one of
+  `t:ElixirScope.Instrumentation.point/0`.
   """
   def point(context, kind, {line, column}, target \\ nil) do
     if context.index >= @points_max, do: throw({:too_many_points, context.module})
@@ -41,6 +59,28 @@ defmodule ElixirScope.Instrumentation.Context do
 
     {context.build <<< @index_bits ||| index, %{context | index: index + 1, points: [point | context.points]}}
   end
+
+  @doc "The point of a site of the plan: made when it is first reported."
+  def site_point(context, number) do
+    case context.site_points do
+      %{^number => point} ->
+        {point, context}
+
+      _ ->
+        site = Map.fetch!(context.sites, number)
+        {point, context} = point(context, site.kind, {site.line, site.column}, site.target)
+        context = placed(context, site.ids, point)
+        {point, %{context | site_points: Map.put(context.site_points, number, point)}}
+    end
+  end
+
+  @doc "Notes that entries of the plan became a point."
+  def placed(context, [], _point), do: context
+  def placed(context, ids, point), do: %{context | placed: [{ids, point} | context.placed]}
+
+  @doc "Notes why a site is none."
+  def refused(context, number, reason),
+    do: %{context | refused: [{Map.fetch!(context.sites, number).ids, reason} | context.refused]}
 
   @doc """
   A variable name that the function does not have: Elixir's begin with `_`, whatever their author calls them, and

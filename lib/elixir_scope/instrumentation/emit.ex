@@ -19,6 +19,18 @@ defmodule ElixirScope.Instrumentation.Emit do
 
   def match(name, expression), do: {:match, @anno, var(name), expression}
 
+  @doc "`yes` where a condition (`true`, `false` or an expression that is one of these) holds, else `no`."
+  def decide({:atom, _, true}, yes, _no), do: yes
+  def decide({:atom, _, false}, _yes, no), do: no
+
+  def decide(condition, yes, no) do
+    {:case, @anno, condition,
+     [{:clause, @anno, [atom(true)], [], [yes]}, {:clause, @anno, [atom(false)], [], [no]}]}
+  end
+
+  def list([]), do: {nil, @anno}
+  def list([head | tail]), do: {:cons, @anno, head, list(tail)}
+
   @doc "One expression from many."
   def block([one]), do: one
   def block(many), do: {:block, @anno, many}

@@ -2,11 +2,14 @@ defmodule ElixirScope.Instrumentation.Functions do
   @moduledoc false
   # The functions of a module: which are rewritten, and what is put at the start of each clause.
 
-  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Tail, Tries}
+  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Marks, Tail, Tries}
 
   @generated [{:__info__, 1}, {:module_info, 0}, {:module_info, 1}]
 
-  @doc "Rewrites the forms of `beam`. Gives `{beam, points, left_out}`."
+  @doc """
+  Rewrites the forms of `beam`. Gives `{beam, context, left_out}`; the context has the points, and what became of the
+  entries of its plan.
+  """
   def rewrite(beam, context) do
     beam = Inlined.split(beam)
 
@@ -24,7 +27,7 @@ defmodule ElixirScope.Instrumentation.Functions do
     {forms, {context, left_out}} =
       Enum.map_reduce(beam.forms, {context, []}, fn form, acc -> form(form, beam, acc) end)
 
-    {%{beam | forms: forms}, Enum.reverse(context.points), Enum.reverse(left_out)}
+    {%{beam | forms: forms}, context, Enum.reverse(left_out)}
   end
 
   # Inlined functions that end with values only. Calling one last is no jump: the caller's frame lives until the value
@@ -97,11 +100,77 @@ defmodule ElixirScope.Instrumentation.Functions do
   end
 
   defp clause({:clause, anno, patterns, guards, body}, position, context) do
-    {point, context} = Context.point(context, :clause, position || Tries.location(anno))
-    {token, context} = Context.variable(context)
-    enter = Emit.match(token, Emit.probe(context, :enter, [Emit.integer(point)]))
+    position = position || Tries.location(anno)
+    {mark, body} = Marks.entry(body)
+    {wanted, ids} = wanted(mark, position, context)
     {body, context} = if context.coverage, do: Branches.mark(body, context), else: {body, context}
-    {body, context} = Tail.body(body, %{context | clause_point: point, token: token})
-    {{:clause, anno, patterns, guards, [enter | body]}, context}
+
+    case wanted do
+      [{:atom, _, false}, {:atom, _, false}, {:atom, _, false}] ->
+        {body, context} = Tail.body(body, unreported(context))
+        {{:clause, anno, patterns, guards, body}, context}
+
+      [calls, args, result] ->
+        {point, context} = Context.point(context, :clause, position)
+        context = Enum.reduce(ids, context, &Context.placed(&2, &1, point))
+        {token, context} = Context.variable(context)
+        {patterns, enter, context} = enter(patterns, point, calls, args, context)
+        context = %{context | clause_point: point, token: token, calls: true, ends: true, result: result}
+        {body, context} = Tail.body(body, context)
+        {{:clause, anno, patterns, guards, [Emit.match(token, enter) | body]}, context}
+    end
+  end
+
+  defp unreported(context), do: %{context | clause_point: nil, token: nil, calls: false, ends: false, result: nil}
+
+  # Whether calls, arguments and result of the clause are told, and for whom: as its mark says, or what the plan says
+  # about everything.
+  defp wanted([number, calls, args, result], _position, context) do
+    ids = Map.fetch!(context.sites, number).ids
+    {[calls, args, result], [ids.calls, ids.args, ids.result]}
+  end
+
+  defp wanted(nil, _position, context) do
+    [:calls, :args, :result]
+    |> Enum.map(fn kind ->
+      ids = for entry <- context.plan, entry.target == :all, kind in entry.kinds, do: entry.id
+      {Emit.atom(ids != []), ids}
+    end)
+    |> Enum.unzip()
+  end
+
+  # Without arguments where their condition says no; token 0 where that of the call says no.
+  defp enter(patterns, point, calls, args, context) do
+    bare = Emit.probe(context, :enter, [Emit.integer(point)])
+
+    case args do
+      {:atom, _, false} ->
+        {patterns, Emit.decide(calls, bare, Emit.integer(0)), context}
+
+      _ ->
+        {patterns, values, context} = arguments(patterns, context)
+        full = Emit.probe(context, :enter, [Emit.integer(point), Emit.list(values)])
+        # The same condition on both is asked once.
+        without = if calls == args, do: Emit.integer(0), else: Emit.decide(calls, bare, Emit.integer(0))
+        {patterns, Emit.decide(args, full, without), context}
+    end
+  end
+
+  # A macro's first argument is the compiler's.
+  defp arguments(patterns, context) do
+    {_, arity} = context.function
+    {hidden, shown} = Enum.split(patterns, length(patterns) - arity)
+    {shown, {values, context}} = Enum.map_reduce(shown, {[], context}, &argument/2)
+    {hidden ++ shown, Enum.reverse(values), context}
+  end
+
+  defp argument({:var, _, name} = var, {values, context}) when name != :_, do: {var, {[var | values], context}}
+
+  defp argument({kind, _, _} = literal, {values, context}) when kind in [:atom, :integer],
+    do: {literal, {[literal | values], context}}
+
+  defp argument(pattern, {values, context}) do
+    {name, context} = Context.variable(context)
+    {{:match, Emit.anno(), Emit.var(name), pattern}, {[Emit.var(name) | values], context}}
   end
 end

@@ -8,6 +8,8 @@ defmodule ElixirScope.Instrumentation.Inlined do
   # inline. Then the compiler's own inliner runs; calls of a copy that it left become calls of the function, and the
   # copies go. What remains is what the compiler makes of the original, with probes.
 
+  alias ElixirScope.Instrumentation.Marks
+
   @suffix " (inlined)"
 
   @doc "Adds the copies. `beam.copies` maps them to their functions; `beam.inline` has them instead of these."
@@ -38,7 +40,7 @@ defmodule ElixirScope.Instrumentation.Inlined do
 
     case copies do
       %{{^name, ^arity} => {copy, _}} ->
-        [{:function, anno, name, arity, clauses}, {:function, anno, copy, arity, clauses}]
+        [{:function, anno, name, arity, clauses}, {:function, anno, copy, arity, Marks.strip(clauses)}]
 
       _ ->
         [{:function, anno, name, arity, clauses}]

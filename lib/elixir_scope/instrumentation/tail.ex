@@ -1,19 +1,38 @@
 defmodule ElixirScope.Instrumentation.Tail do
   @moduledoc false
-  # Walks the tail positions of a clause body. A value is reported on its way out; a call that is a tail call
+  # Walks the tail positions of a body. A value is reported on its way out; a call that is a tail call
   # on the BEAM stays one: its arguments are evaluated, in order, the jump is reported, and it is called.
   # What is not in tail position is left to `Tries`.
+  #
+  # The bodies of anonymous functions come here, too: they end no activation (`context.ends` is false), but their tail
+  # calls stay what they are, whatever is to be told about their values.
 
-  alias ElixirScope.Instrumentation.{Calls, Context, Emit, Tries}
+  import ElixirScope.Instrumentation.Marks, only: [woven: 2]
 
-  @doc "The body of a clause, as a list of expressions. `context` has the clause's point and token variable."
+  alias ElixirScope.Instrumentation.{Calls, Context, Emit, Marks, Tries}
+
+  @doc "A body, as a list of expressions. `context` has the clause's point and token variable."
   def body([last], context), do: last(last, context)
 
   def body([first | rest], context) do
-    {first, context} = Tries.rewrite(first, context)
+    {first, context} = first(first, context)
     {rest, context} = body(rest, context)
     {[first | rest], context}
   end
+
+  # Some versions of Elixir compile the `else` of a `with` to a function, which is called where the `with` ends: its
+  # body is the code's own, and is in tail position when the `with` is.
+  defp first({:match, anno, {:var, _, name} = var, {:fun, fun_anno, {:clauses, clauses}}} = form, context) do
+    if Tries.compiler_made?(name) do
+      {clauses, context} = clauses(clauses, context)
+      context = %{context | continuations: [name | context.continuations]}
+      {{:match, anno, var, {:fun, fun_anno, {:clauses, clauses}}}, context}
+    else
+      Tries.rewrite(form, context)
+    end
+  end
+
+  defp first(form, context), do: Tries.rewrite(form, context)
 
   defp last({:block, _, expressions}, context), do: body(expressions, context)
 
@@ -44,8 +63,7 @@ defmodule ElixirScope.Instrumentation.Tail do
   defp last({:try, anno, body, else_clauses, catch_clauses, []}, context) do
     {else_clauses, context} = pass_on(else_clauses, context)
     form = {:try, anno, body, else_clauses, catch_clauses, []}
-    {enter, attempt, context} = Tries.mark(form, context, &body/2)
-    {[enter, attempt], context}
+    Tries.attempt(form, context, &body/2)
   end
 
   # `Left andalso Right` is `Right` in tail position when `Left` is true.
@@ -67,10 +85,38 @@ defmodule ElixirScope.Instrumentation.Tail do
     )
   end
 
-  defp last({:call, anno, callee, arguments} = call, context) do
+  # The value of what is marked is that of whatever the code ends with.
+  defp last(woven(:trace, [{:integer, _, number}, condition, expression]), context) do
+    {expressions, inner} = last(expression, %{context | traces: [{number, condition} | context.traces]})
+    {expressions, %{inner | traces: context.traces}}
+  end
+
+  defp last(woven(:try, [{:integer, _, number}, condition, {:try, _, _, _, _, _} = attempt]), context),
+    do: last(attempt, %{context | raise: {number, condition}})
+
+  defp last(woven(:site, [{:integer, _, number}, condition, call]), context) do
+    as = if Marks.returns?(call, context), do: :value, else: :tail
+    {before, call, context} = Marks.send_site(number, condition, call, as, context)
+    {expressions, context} = last(call, context)
+    {before ++ expressions, context}
+  end
+
+  defp last({:call, anno, {:var, _, name} = callee, arguments} = call, context) do
+    if name in context.continuations do
+      {arguments, context} = Tries.rewrite(arguments, context)
+      {[{:call, anno, callee, arguments}], context}
+    else
+      last_call(call, context)
+    end
+  end
+
+  defp last({:call, _, _, _} = call, context), do: last_call(call, context)
+  defp last(expression, context), do: value(expression, context)
+
+  defp last_call({:call, anno, callee, arguments} = call, context) do
     case Calls.classify(callee, arguments, context) do
       {:tail, target} ->
-        tail_call(anno, callee, arguments, target, context)
+        tail_call(anno, callee, arguments, target, not_traced(context))
 
       :never ->
         {call, context} = Tries.rewrite(call, context)
@@ -81,16 +127,24 @@ defmodule ElixirScope.Instrumentation.Tail do
     end
   end
 
-  defp last(expression, context), do: value(expression, context)
+  # What a tail call gives never comes back here.
+  defp not_traced(context),
+    do: Enum.reduce(context.traces, context, fn {number, _}, context -> Context.refused(context, number, :tail_call) end)
 
-  defp clauses(clauses, context) do
-    Enum.map_reduce(clauses, context, fn {:clause, anno, patterns, guards, body}, context ->
-      {body, context} = body(body, context)
-      {{:clause, anno, patterns, guards, body}, context}
-    end)
+  @doc "Clauses whose bodies are in tail position."
+  def clauses(clauses, context) do
+    {clauses, inner} =
+      Enum.map_reduce(clauses, context, fn {:clause, anno, patterns, guards, body}, context ->
+        {body, context} = body(body, context)
+        {{:clause, anno, patterns, guards, body}, context}
+      end)
+
+    {clauses, %{inner | continuations: context.continuations}}
   end
 
   # A `try` without else gives the value of its body: an else that passes it on is where the exit belongs.
+  defp pass_on([], %{ends: false, traces: []} = context), do: {[], context}
+
   defp pass_on([], context) do
     {name, context} = Context.variable(context)
     {[{:clause, Emit.anno(), [Emit.var(name)], [], [Emit.var(name)]}], context}
@@ -100,15 +154,32 @@ defmodule ElixirScope.Instrumentation.Tail do
 
   defp value(expression, context) do
     {expression, context} = Tries.rewrite(expression, context)
-    {[exit_probe(expression, context)], context}
+    {expression, context} = Marks.traced_all(expression, context)
+    if context.ends, do: exit_probe(expression, context), else: {[expression], context}
   end
 
   defp exit_probe(value, context) do
-    Emit.probe(context, :exit, [
-      Emit.integer(context.clause_point),
-      Emit.var(context.token),
-      value
-    ])
+    call = fn name, value ->
+      Emit.probe(context, name, [Emit.integer(context.clause_point), Emit.var(context.token), value])
+    end
+
+    case context.result do
+      {:atom, _, false} ->
+        {[call.(:exit, value)], context}
+
+      {:atom, _, true} ->
+        {[call.(:exit_value, value)], context}
+
+      condition ->
+        {before, value, context} = Emit.hoist(value, context)
+        {before ++ [Emit.decide(condition, call.(:exit_value, value), call.(:exit, value))], context}
+    end
+  end
+
+  defp tail_call(anno, callee, arguments, _target, %{ends: false} = context) do
+    {callee, context} = Tries.rewrite(callee, context)
+    {arguments, context} = Tries.rewrite(arguments, context)
+    {[{:call, anno, callee, arguments}], context}
   end
 
   defp tail_call(anno, callee, arguments, target, context) do
