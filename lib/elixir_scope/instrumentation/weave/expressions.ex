@@ -271,12 +271,12 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
 
   defp with_options(options, refutable?, place, inside, scope, state) do
     {body, state} = Clauses.body([], Keyword.fetch!(options, :do), {:with, 0}, place, inside, state)
-    options = Keyword.put(options, :do, body)
+    options = List.keyreplace(options, :do, 0, {:do, body})
 
     case Keyword.fetch(options, :else) do
       {:ok, clauses} ->
         {clauses, state} = Clauses.of(clauses, :else, place, scope, state)
-        {Keyword.put(options, :else, clauses), state}
+        {List.keyreplace(options, :else, 0, {:else, clauses}), state}
 
       :error when refutable? ->
         passed_on(options, place, scope, state)
