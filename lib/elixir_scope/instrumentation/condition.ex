@@ -125,7 +125,12 @@ defmodule ElixirScope.Instrumentation.Condition do
 
     case result do
       {:error, message} ->
-        {:error, Enum.map_join([message | for(%{severity: :error, message: text} <- diagnostics, do: text)], "; ", & &1)}
+        {:error,
+         Enum.map_join(
+           [message | for(%{severity: :error, message: text} <- diagnostics, do: text)],
+           "; ",
+           & &1
+         )}
 
       ok ->
         ok
@@ -135,8 +140,11 @@ defmodule ElixirScope.Instrumentation.Condition do
   # Variables are meant by name, whatever module they were quoted in.
   defp plain(quoted) do
     Macro.prewalk(quoted, fn
-      {name, meta, context} when is_atom(name) and is_atom(context) -> {name, Keyword.take(meta, [:line]), nil}
-      other -> other
+      {name, meta, context} when is_atom(name) and is_atom(context) ->
+        {name, Keyword.take(meta, [:line]), nil}
+
+      other ->
+        other
     end)
   end
 
@@ -159,10 +167,17 @@ defmodule ElixirScope.Instrumentation.Condition do
   defp imports(quoted, module) do
     {_, {remote, local}} =
       Macro.prewalk(quoted, {[], []}, fn
-        {{:., _, [{:__aliases__, _, _} = other, _]}, _, _} = node, {remote, local} -> {node, {[other | remote], local}}
-        {{:., _, [other, _]}, _, [_ | _]} = node, {remote, local} when is_atom(other) -> {node, {[other | remote], local}}
-        {name, _, args} = node, {remote, local} when is_atom(name) and is_list(args) -> {node, {remote, [{name, length(args)} | local]}}
-        node, acc -> {node, acc}
+        {{:., _, [{:__aliases__, _, _} = other, _]}, _, _} = node, {remote, local} ->
+          {node, {[other | remote], local}}
+
+        {{:., _, [other, _]}, _, [_ | _]} = node, {remote, local} when is_atom(other) ->
+          {node, {[other | remote], local}}
+
+        {name, _, args} = node, {remote, local} when is_atom(name) and is_list(args) ->
+          {node, {remote, [{name, length(args)} | local]}}
+
+        node, acc ->
+          {node, acc}
       end)
 
     own = for {name, arity} <- Enum.uniq(local), exported_guard?(module, name, arity), do: {name, arity}

@@ -42,16 +42,21 @@ defmodule ElixirScope.Instrumentation.Custom do
 
   defp unhygienic(quoted) do
     Macro.prewalk(quoted, fn
-      {name, meta, context} when is_atom(name) and is_atom(context) -> {name, Keyword.take(meta, [:line]), nil}
-      other -> other
+      {name, meta, context} when is_atom(name) and is_atom(context) ->
+        {name, Keyword.take(meta, [:line]), nil}
+
+      other ->
+        other
     end)
   end
 
   defp invalid(quoted, message) do
     %Error{
       reason: :invalid_custom_code,
-      message: "the custom code #{quoted |> Macro.to_string() |> String.slice(0, 80)} does not compile: #{message}",
-      hint: "It is compiled as the body of a function whose parameters are the variables visible at the point."
+      message:
+        "the custom code #{quoted |> Macro.to_string() |> String.slice(0, 80)} does not compile: #{message}",
+      hint:
+        "It is compiled as the body of a function whose parameters are the variables visible at the point."
     }
   end
 end

@@ -121,7 +121,8 @@ defmodule ElixirScope.Instrumentation.Functions do
     end
   end
 
-  defp unreported(context), do: %{context | clause_point: nil, token: nil, calls: false, ends: false, result: nil}
+  defp unreported(context),
+    do: %{context | clause_point: nil, token: nil, calls: false, ends: false, result: nil}
 
   # Whether calls, arguments and result of the clause are told, and for whom: as its mark says, or what the plan says
   # about everything.
@@ -164,7 +165,8 @@ defmodule ElixirScope.Instrumentation.Functions do
     {hidden ++ shown, Enum.reverse(values), context}
   end
 
-  defp argument({:var, _, name} = var, {values, context}) when name != :_, do: {var, {[var | values], context}}
+  defp argument({:var, _, name} = var, {values, context}) when name != :_,
+    do: {var, {[var | values], context}}
 
   defp argument({kind, _, _} = literal, {values, context}) when kind in [:atom, :integer],
     do: {literal, {[literal | values], context}}

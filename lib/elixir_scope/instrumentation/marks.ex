@@ -40,7 +40,9 @@ defmodule ElixirScope.Instrumentation.Marks do
 
   def rewrite(:try, [_, _, other], context), do: Tries.rewrite(other, context)
 
-  def rewrite(:bind, [number, condition, value], context), do: statement(:bind, number, condition, [value], context)
+  def rewrite(:bind, [number, condition, value], context),
+    do: statement(:bind, number, condition, [value], context)
+
   def rewrite(:branch, [number, condition], context), do: statement(:branch, number, condition, [], context)
 
   def rewrite(:receive, [number, condition, message], context),
@@ -123,7 +125,9 @@ defmodule ElixirScope.Instrumentation.Marks do
   defp message(at, arguments), do: Enum.at(arguments, at)
 
   @doc "Does a call come back into this frame?"
-  def returns?({:call, _, callee, arguments}, context), do: Calls.classify(callee, arguments, context) == :value
+  def returns?({:call, _, callee, arguments}, context),
+    do: Calls.classify(callee, arguments, context) == :value
+
   def returns?(_, _), do: true
 
   @doc "The code without marks, as it was."
@@ -135,7 +139,11 @@ defmodule ElixirScope.Instrumentation.Marks do
   def strip(other), do: other
 
   @doc "Takes the entry mark from the start of a body: `{[number, calls, args, result] | nil, body}`."
-  def entry([woven(:entry, [{:integer, _, number}, calls, args, result]) | body]), do: {[number, calls, args, result], body}
-  def entry([{:block, anno, [woven(:entry, _) = first | rest]} | body]), do: entry([first, {:block, anno, rest} | body])
+  def entry([woven(:entry, [{:integer, _, number}, calls, args, result]) | body]),
+    do: {[number, calls, args, result], body}
+
+  def entry([{:block, anno, [woven(:entry, _) = first | rest]} | body]),
+    do: entry([first, {:block, anno, rest} | body])
+
   def entry(body), do: {nil, body}
 end

@@ -150,7 +150,8 @@ defmodule ElixirScope.Instrumentation.Plan do
   def option_keys, do: [:capture, :points, :plan]
 
   @doc false
-  def invalid(message, hint \\ nil), do: {:error, %Error{reason: :invalid_argument, message: message, hint: hint}}
+  def invalid(message, hint \\ nil),
+    do: {:error, %Error{reason: :invalid_argument, message: message, hint: hint}}
 
   @doc false
   def unknown(what, key, known), do: invalid("#{what} #{inspect(key)} is not known", Suggest.hint(key, known))

@@ -129,7 +129,10 @@ defmodule ElixirScope.Instrumentation.Tail do
 
   # What a tail call gives never comes back here.
   defp not_traced(context),
-    do: Enum.reduce(context.traces, context, fn {number, _}, context -> Context.refused(context, number, :tail_call) end)
+    do:
+      Enum.reduce(context.traces, context, fn {number, _}, context ->
+        Context.refused(context, number, :tail_call)
+      end)
 
   @doc "Clauses whose bodies are in tail position."
   def clauses(clauses, context) do

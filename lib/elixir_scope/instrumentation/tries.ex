@@ -106,11 +106,16 @@ defmodule ElixirScope.Instrumentation.Tries do
     {report, context} = report(anno, %{context | raise: nil}, context.raise)
     {body, context} = rewrite(body, context)
     {else_clauses, context} = clauses(else_clauses, context, clause_bodies)
-    {catch_clauses, context} = Enum.map_reduce(catch_clauses, context, &catch_clause(&1, &2, report, clause_bodies))
+
+    {catch_clauses, context} =
+      Enum.map_reduce(catch_clauses, context, &catch_clause(&1, &2, report, clause_bodies))
+
     {after_body, context} = rewrite(after_body, context)
 
     {unseen, context} =
-      if after_body == [] or report == %{point: nil, raise: nil}, do: {[], context}, else: raise_again(report, context)
+      if after_body == [] or report == %{point: nil, raise: nil},
+        do: {[], context},
+        else: raise_again(report, context)
 
     attempt = fn body -> {:try, anno, body, else_clauses, catch_clauses ++ unseen, after_body} end
 
@@ -154,7 +159,10 @@ defmodule ElixirScope.Instrumentation.Tries do
        ) do
     {:tuple, tuple_anno, [class, reason, stack]} = pattern
     {class, kind, context} = if report.raise, do: bind(class, context), else: {class, nil, context}
-    {reason, value, context} = if report == %{point: nil, raise: nil}, do: {reason, nil, context}, else: bind(reason, context)
+
+    {reason, value, context} =
+      if report == %{point: nil, raise: nil}, do: {reason, nil, context}, else: bind(reason, context)
+
     {caught, context} = caught(report, kind, value, context)
     {body, context} = clause_bodies.(body, context)
     pattern = {:tuple, tuple_anno, [class, reason, stack]}

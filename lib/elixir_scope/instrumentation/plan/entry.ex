@@ -26,7 +26,18 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
     exceptions: [:exceptions],
     exception: [:exceptions],
     custom: [:custom],
-    all: [:calls, :args, :result, :variables, :parameters, :expressions, :branches, :sends, :receives, :exceptions]
+    all: [
+      :calls,
+      :args,
+      :result,
+      :variables,
+      :parameters,
+      :expressions,
+      :branches,
+      :sends,
+      :receives,
+      :exceptions
+    ]
   }
 
   @names @kinds |> Map.keys() |> Enum.sort()
@@ -110,7 +121,8 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
     end
   end
 
-  def check(other), do: Plan.invalid("#{inspect(other, limit: 5)} is no entry of a plan: it has a target and kinds")
+  def check(other),
+    do: Plan.invalid("#{inspect(other, limit: 5)} is no entry of a plan: it has a target and kinds")
 
   defp target_is(:all), do: :ok
   defp target_is({:function, name, arity}) when is_atom(name) and arity in 0..255, do: :ok

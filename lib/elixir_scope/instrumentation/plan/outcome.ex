@@ -10,7 +10,10 @@ defmodule ElixirScope.Instrumentation.Plan.Outcome do
       end
 
     placed = Map.new(placed, fn {id, points} -> {id, points |> Enum.reverse() |> Enum.uniq()} end)
-    unplaced = for entry <- entries, not is_map_key(placed, entry.id), do: {entry.id, reason(entry, context, beam)}
+
+    unplaced =
+      for entry <- entries, not is_map_key(placed, entry.id), do: {entry.id, reason(entry, context, beam)}
+
     {placed, Enum.uniq(unplaced)}
   end
 

@@ -21,12 +21,23 @@ defmodule ElixirScope.Instrumentation.Weave.Calls do
   defp sends(module, :call, n) when module in [GenServer, GenStage, :gen_server, :gen_statem] and n in 2..3,
     do: {:before, 0, 1}
 
-  defp sends(module, :cast, 2) when module in [GenServer, GenStage, :gen_server, :gen_statem], do: {:before, 0, 1}
-  defp sends(module, :reply, 2) when module in [GenServer, GenStage, :gen_server, :gen_statem], do: {:before, 0, 1}
+  defp sends(module, :cast, 2) when module in [GenServer, GenStage, :gen_server, :gen_statem],
+    do: {:before, 0, 1}
+
+  defp sends(module, :reply, 2) when module in [GenServer, GenStage, :gen_server, :gen_statem],
+    do: {:before, 0, 1}
+
   defp sends(:gen_statem, :reply, 1), do: {:before, nil, 0}
-  defp sends(module, :send_request, n) when module in [:gen_server, :gen_statem] and n in [2, 4], do: {:before, 0, 1}
-  defp sends(module, name, 2) when module in [GenServer, :gen_server] and name in [:multi_call, :abcast], do: {:before, 0, 1}
-  defp sends(module, name, 3) when module in [GenServer, :gen_server] and name in [:multi_call, :abcast], do: {:before, 1, 2}
+
+  defp sends(module, :send_request, n) when module in [:gen_server, :gen_statem] and n in [2, 4],
+    do: {:before, 0, 1}
+
+  defp sends(module, name, 2) when module in [GenServer, :gen_server] and name in [:multi_call, :abcast],
+    do: {:before, 0, 1}
+
+  defp sends(module, name, 3) when module in [GenServer, :gen_server] and name in [:multi_call, :abcast],
+    do: {:before, 1, 2}
+
   defp sends(module, :multi_call, 4) when module in [GenServer, :gen_server], do: {:before, 1, 2}
   defp sends(:gen_event, name, 2) when name in [:notify, :sync_notify], do: {:before, 0, 1}
   defp sends(:gen_event, :call, n) when n in 3..4, do: {:before, 0, 2}
@@ -46,7 +57,8 @@ defmodule ElixirScope.Instrumentation.Weave.Calls do
   defp sends(Agent, name, n) when name in [:start, :start_link] and n in 1..2, do: {:starts, nil, 0}
 
   defp sends(module, name, n)
-       when module in [:erlang, :proc_lib, Kernel, Node] and name in [:spawn, :spawn_link, :spawn_monitor, :spawn_opt],
+       when module in [:erlang, :proc_lib, Kernel, Node] and
+              name in [:spawn, :spawn_link, :spawn_monitor, :spawn_opt],
        do: spawns(n, module == :proc_lib or name == :spawn_opt)
 
   defp sends(_, _, _), do: nil
@@ -64,7 +76,9 @@ defmodule ElixirScope.Instrumentation.Weave.Calls do
   @data [:{}, :%{}, :%, :<<>>, :=, :__block__, :fn, :&, :^, :"::", :__aliases__]
 
   @doc "Is the value of a node told when everything is? Calls and constructs are; data, variables and matches are not."
-  def told?({_, meta, args} = node) when is_list(args), do: is_integer(meta[:line]) and meta[:line] > 0 and told_form?(node)
+  def told?({_, meta, args} = node) when is_list(args),
+    do: is_integer(meta[:line]) and meta[:line] > 0 and told_form?(node)
+
   def told?(_), do: false
 
   defp told_form?({{:., _, _}, _, _}), do: true

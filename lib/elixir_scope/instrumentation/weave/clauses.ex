@@ -23,7 +23,10 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
         entries = State.wanted(state, kind, [state.place])
         # What is said about this function wins over what is said about everything.
         special = Enum.filter(entries, &(&1.target != :all or &1.condition != nil))
-        {ids, condition, state} = State.conditions(if(special == [], do: entries, else: special), scope, state)
+
+        {ids, condition, state} =
+          State.conditions(if(special == [], do: entries, else: special), scope, state)
+
         {{ids, if(ids == [], do: false, else: condition)}, state}
       end)
 
@@ -40,7 +43,8 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
   defp handle(arguments, scope, state) do
     with true <- State.wants?(state, :receives),
          {message, from} <- callback(state.callbacks, state.kind, state.function),
-         {:ok, number, condition, state} <- State.site(state, :receive, [state.place], nil, scope, as: :receives) do
+         {:ok, number, condition, state} <-
+           State.site(state, :receive, [state.place], nil, scope, as: :receives) do
       {arguments, message, state} = name(arguments, message, state)
       {arguments, from, state} = name(arguments, from, state)
       {arguments, [State.mark(:handle, [number, condition, message, from])], state}
@@ -55,12 +59,17 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
   defp callback(:server, _, {:handle_call, 3}), do: {0, 1}
   # of a :gen_event
   defp callback(:server, _, {:handle_call, 2}), do: {0, nil}
-  defp callback(:server, _, {name, 2}) when name in [:handle_cast, :handle_info, :handle_continue, :handle_event], do: {0, nil}
+
+  defp callback(:server, _, {name, 2})
+       when name in [:handle_cast, :handle_info, :handle_continue, :handle_event],
+       do: {0, nil}
+
   defp callback(:server, _, {:handle_event, 3}), do: {0, nil}
   defp callback(:statem_events, _, {:handle_event, 4}), do: {1, {:event, 0}}
 
-  defp callback(:statem_functions, _, {name, 3}) when name not in [:terminate, :code_change, :init, :format_status],
-    do: {1, {:event, 0}}
+  defp callback(:statem_functions, _, {name, 3})
+       when name not in [:terminate, :code_change, :init, :format_status],
+       do: {1, {:event, 0}}
 
   defp callback(_, _, _), do: nil
 
@@ -77,8 +86,9 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
     {List.replace_at(arguments, index, pattern), variable, state}
   end
 
-  defp alias_of({name, meta, context} = variable, state) when is_atom(name) and name != :_ and is_atom(context) and is_list(meta),
-    do: {variable, variable, state}
+  defp alias_of({name, meta, context} = variable, state)
+       when is_atom(name) and name != :_ and is_atom(context) and is_list(meta),
+       do: {variable, variable, state}
 
   defp alias_of(pattern, state) do
     {variable, state} = State.temporary(state)

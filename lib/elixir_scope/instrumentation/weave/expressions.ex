@@ -173,7 +173,9 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
 
   # Names of functions, and what reads the surroundings.
   defp form({:&, _, _} = capture, scope, state), do: {capture, scope, state}
-  defp form({_name, _meta, context} = variable, scope, state) when is_atom(context), do: {variable, scope, state}
+
+  defp form({_name, _meta, context} = variable, scope, state) when is_atom(context),
+    do: {variable, scope, state}
 
   defp form({{:., dot_meta, callee}, meta, arguments}, scope, state) do
     {callee, after_callee, state} = callee(callee, scope, state)
@@ -233,8 +235,9 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
 
   defp value_of(match, [], _state), do: match
 
-  defp value_of({:=, _, [{name, _, context} = variable, _]} = match, bound, _state) when is_atom(name) and is_atom(context),
-    do: {:__block__, [], [match | bound] ++ [variable]}
+  defp value_of({:=, _, [{name, _, context} = variable, _]} = match, bound, _state)
+       when is_atom(name) and is_atom(context),
+       do: {:__block__, [], [match | bound] ++ [variable]}
 
   defp value_of(match, bound, state) do
     {variable, _} = State.temporary(state)

@@ -21,7 +21,12 @@ defmodule ElixirScope.Instrumentation.Weave.State do
   ]
 
   def new(map, entries) do
-    behaviours = for {key, values} <- map.attributes, key in [:behaviour, :behavior], value <- List.wrap(values), do: value
+    behaviours =
+      for {key, values} <- map.attributes,
+          key in [:behaviour, :behavior],
+          value <- List.wrap(values),
+          do: value
+
     %__MODULE__{entries: entries, callbacks: callbacks(behaviours, map.definitions)}
   end
 
@@ -100,7 +105,8 @@ defmodule ElixirScope.Instrumentation.Weave.State do
   """
   def site(state, kind, places, target, scope, options \\ []) do
     with true <- wants?(state, options[:as] || kind),
-         entries when entries != [] <- wanted(state, options[:as] || kind, places, Keyword.get(options, :broad?, true)),
+         entries when entries != [] <-
+           wanted(state, options[:as] || kind, places, Keyword.get(options, :broad?, true)),
          {ids, condition, state} when ids != [] <- conditions(entries, scope, state) do
       {number, state} = put_site(state, kind, hd(places), target, ids)
       {:ok, number, condition, state}
