@@ -74,6 +74,14 @@ defmodule ElixirScope.Native do
   def capture_switch(_selection, _on), do: missing()
   def capture_accounts, do: missing()
 
+  # gates: what points let through
+  def capture_gates_set(_selection, _scope, _per, _changes), do: missing()
+  def capture_gates_clear(_selection), do: missing()
+  def capture_gates(_point), do: missing()
+  def capture_limit(_changes), do: missing()
+  def capture_limits, do: missing()
+  def capture_spent, do: missing()
+
   # runtime: what a store knows of the running system
   def runtime_new(_event_log_bytes), do: missing()
   def runtime_function_stats(_handle, _function), do: missing()

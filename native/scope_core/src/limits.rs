@@ -14,6 +14,10 @@ pub const POINTS_MAX: usize = 4 * 1024 * 1024;
 pub const POINTS_PER_BUILD_MAX: usize = 1 << 20;
 /// Instrumented module versions of one VM. The table that probes read has twice as many slots.
 pub const BUILDS_MAX: usize = 32 * 1024;
+/// Gates of points (512 bytes each, in chunks that are made when needed).
+pub const GATES_MAX: usize = 64 * 1024;
+/// Gate settings asked for by name, which also hold for code that comes later.
+pub const GATE_RULES_MAX: usize = 16 * 1024;
 /// Rings, and so threads that record. The ring's number takes the bits above 48 of a small integer.
 pub const RINGS_MAX: usize = 1024;
 /// Records of a ring by default (32 bytes each).

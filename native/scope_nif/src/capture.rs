@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use rustler::sys::{self, ErlNifEnv, ErlNifPid, ErlNifTerm};
 use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc, Term};
 use scope_core::atoms::Atom;
+use scope_core::capture::gate::Dice;
 use scope_core::capture::ring::Ring;
 use scope_core::capture::{Capture, Host};
 
@@ -25,7 +26,30 @@ pub fn existing() -> Option<&'static Capture> {
 
 thread_local! {
     static RING: Cell<Option<&'static Ring>> = const { Cell::new(None) };
+    static DICE: Cell<Option<Dice>> = const { Cell::new(None) };
     static OWNER: Cell<Option<Owner>> = const { Cell::new(None) };
+}
+
+/// Whether something that begins, or is said, at this point is recorded, as gates and the capture's own limits want it;
+/// counted either way.
+#[inline(always)]
+pub fn admits(capture: &'static Capture, point: u32, ring: &'static Ring) -> bool {
+    if !capture.points.is_gated(point) && !capture.gates.is_limited() {
+        return true;
+    }
+    admits_limited(capture, point, ring)
+}
+
+fn admits_limited(capture: &'static Capture, point: u32, ring: &'static Ring) -> bool {
+    let mut dice = DICE.get().unwrap_or_else(|| {
+        // Chance that nobody can foresee, and another for every thread.
+        let seed =
+            std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ring.next_token());
+        Dice::new(seed, ring.number() as usize)
+    });
+    let admitted = capture.admits(point, ring, &mut dice);
+    DICE.set(Some(dice));
+    admitted
 }
 
 /// Gives the ring back when the thread ends.

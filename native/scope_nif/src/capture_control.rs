@@ -134,7 +134,7 @@ fn capture_register<'a>(
     points: ListIterator<'a>,
 ) -> Term<'a> {
     let registered = decode_points(module, build, points)
-        .and_then(|points| capture().points.register(build, &points))
+        .and_then(|points| capture().register(build, &points))
         .map(|range| range.count);
     error::reply(env, registered)
 }
@@ -297,7 +297,7 @@ fn decode_target(target: Term<'_>) -> Option<TailTarget> {
     })
 }
 
-fn decode_selection(selection: Term<'_>) -> Result<Selection> {
+pub fn decode_selection(selection: Term<'_>) -> Result<Selection> {
     if let Ok(literals) = selection.decode::<Vec<u64>>() {
         return Ok(Selection::Points(literals));
     }

@@ -5,6 +5,7 @@ mod capture;
 mod capture_control;
 mod error;
 mod flow;
+mod gates;
 mod meaning;
 mod probe;
 mod repository;

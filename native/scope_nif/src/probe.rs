@@ -13,7 +13,7 @@ use scope_core::capture::ring::Ring;
 use scope_core::capture::{Capture, Closing, Entry, NO_REASON, Work};
 
 use crate::atoms;
-use crate::capture::{Vm, capture, existing, ring, self_word, term_word};
+use crate::capture::{Vm, admits, capture, existing, ring, self_word, term_word};
 
 /// How long a process is held back at most until there is room for its record.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -134,6 +134,10 @@ unsafe fn open(
             capture.threads.count_no_ring();
             return integer(env, 0);
         };
+        // A `try` is known whatever is recorded within it.
+        if kind == RecordKind::Enter && !admits(capture, point, ring) {
+            return integer(env, 0);
+        }
         match capture.open(ring, kind, process, point) {
             Ok(token) => integer(env, token),
             Err(_) if capture.waits() => {

@@ -179,6 +179,12 @@ impl Calibration {
     pub fn span_ns(&self, ticks: Ticks) -> u64 {
         ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64
     }
+
+    /// Ticks of a number of nanoseconds, once the rate is known.
+    pub fn ticks_of(&self, ns: u64) -> Ticks {
+        let ticks = (u128::from(ns) << 32) / u128::from(self.rate.max(1));
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
 }
 
 impl Clock {

@@ -11,6 +11,7 @@ pub mod config;
 mod consumer;
 pub mod drain;
 mod flags;
+pub mod gate;
 mod ignore;
 pub mod points;
 mod reasons;
@@ -28,6 +29,7 @@ pub use reasons::{NO_REASON, OTHER};
 use std::sync::Weak;
 
 use crate::capture::clock::Clock;
+use crate::capture::gate::Gates;
 use crate::capture::ignore::Ignored;
 use crate::capture::points::PointRegistry;
 use crate::capture::reasons::Reasons;
@@ -63,6 +65,7 @@ pub struct Capture {
     wait: AtomicBool,
     pub clock: Clock,
     pub points: PointRegistry,
+    pub gates: Gates,
     pub threads: Threads,
     pub ignored: Ignored,
     pub reasons: Reasons,
@@ -123,6 +126,7 @@ impl Capture {
         Capture {
             active: AtomicBool::new(false),
             wait: AtomicBool::new(false),
+            gates: gate::gates_for(&clock, points.capacity()),
             clock,
             points,
             threads: Threads::new(ring_records),

@@ -104,7 +104,7 @@ impl PointInfo {
 }
 
 /// Which points `enable` and `disable` mean.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Selection {
     All,
     Module(Atom),
@@ -249,6 +249,27 @@ impl PointRegistry {
         self.flags.set_seen(dense as usize, seen);
     }
 
+    /// Whether a point has a gate. One relaxed load.
+    #[inline(always)]
+    pub fn is_gated(&self, dense: u32) -> bool {
+        self.flags.is_gated(dense as usize)
+    }
+
+    pub(super) fn set_gated(&self, dense: u32, gated: bool) {
+        self.flags.set_gated(dense as usize, gated);
+    }
+
+    /// Switches a point off whose gate is spent; `unchanged` as `Flags::close` says.
+    #[cold]
+    pub(super) fn close(&self, dense: u32, unchanged: impl FnOnce() -> bool) {
+        self.flags.close(dense as usize, unchanged);
+    }
+
+    /// Its gate is set anew, or it has none any more.
+    pub(super) fn reopen(&self, dense: u32) {
+        self.flags.reopen(dense as usize);
+    }
+
     /// Lets every point that reports once do so again.
     pub fn forget_seen(&self) {
         for dense in 0..self.len() {
@@ -260,7 +281,19 @@ impl PointRegistry {
     pub fn switch(&self, selection: &Selection, on: bool) -> usize {
         let mut inner = self.inner.write();
         inner.off.remember(selection, on);
-        let mut found = 0;
+        let found = self.select(&inner, selection);
+        for (dense, _) in &found {
+            self.flags.set_off(*dense as usize, !on);
+        }
+        found.len()
+    }
+
+    /// The points of a selection, with their dense numbers.
+    pub fn matching(&self, selection: &Selection) -> Vec<(u32, Registered)> {
+        self.select(&self.inner.read(), selection)
+    }
+
+    fn select(&self, inner: &Inner, selection: &Selection) -> Vec<(u32, Registered)> {
         let ranges: Vec<Range> = match selection {
             Selection::All => inner.modules.values().flatten().copied().collect(),
             Selection::Module(module) | Selection::Function(FunctionKey { module, .. }) => {
@@ -272,18 +305,20 @@ impl PointRegistry {
                 .map(|base| Range { base, count: 1 })
                 .collect(),
         };
-        for range in ranges {
-            for dense in range.base..range.base + range.count {
-                let Some(registered) = &inner.infos[dense as usize] else {
-                    continue;
-                };
-                if selection.takes(&registered.info) {
-                    self.flags.set_off(dense as usize, !on);
-                    found += 1;
-                }
-            }
-        }
-        found
+        let dense = ranges.iter().flat_map(|range| inner.registered(*range));
+        dense
+            .filter(|(_, registered)| selection.takes(&registered.info))
+            .collect()
+    }
+
+    /// The points of a build, with their dense numbers.
+    pub(super) fn in_range(&self, range: Range) -> Vec<(u32, Registered)> {
+        self.inner.read().registered(range).collect()
+    }
+
+    /// How many points there can be.
+    pub fn capacity(&self) -> usize {
+        self.flags.len()
     }
 
     /// What is known of a dense number.
@@ -340,6 +375,11 @@ impl Default for PointRegistry {
 }
 
 impl Inner {
+    fn registered(&self, range: Range) -> impl Iterator<Item = (u32, Registered)> {
+        (range.base..range.base + range.count)
+            .filter_map(|dense| Some((dense, self.infos[dense as usize]?)))
+    }
+
     fn function_number(&mut self, key: FunctionKey) -> u32 {
         match self.function_numbers.entry(key) {
             Entry::Occupied(found) => *found.get(),

@@ -97,6 +97,11 @@ impl Ring {
         }
     }
 
+    /// Its number: no other ring has it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     // The writer's side: only the thread that owns the ring calls these.
 
     /// The token that the next record will have, should it begin something: unique in the VM, never 0.
@@ -231,6 +236,20 @@ impl Ring {
             .load(Ordering::Relaxed)
             .saturating_sub(tail)
             > self.capacity() / 2
+    }
+
+    /// How many eighths of it are waiting to be read, for the thread that writes. The reader's side is looked at only when
+    /// half of it seems to be.
+    #[inline(always)]
+    pub fn fullness(&self) -> u8 {
+        let head = self.writer.head.load(Ordering::Relaxed);
+        let mut waiting = head - self.writer.tail_seen.load(Ordering::Relaxed);
+        if waiting > self.capacity() / 2 {
+            let tail = self.reader.tail.load(Ordering::Acquire);
+            self.writer.tail_seen.store(tail, Ordering::Relaxed);
+            waiting = head - tail;
+        }
+        (waiting * 8 / self.capacity()) as u8
     }
 
     /// `offered = stored + in_flight + dropped`, whatever happens meanwhile.

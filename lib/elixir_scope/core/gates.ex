@@ -1,0 +1,28 @@
+defmodule ElixirScope.Core.Gates do
+  @moduledoc false
+  # Gates of the native capture. `selection` is `:all`, a module, an mfa or a list of points; `changes` is a map with
+  # any of `:mode`, `:depth`, `:width`, `:bytes`, `:time_ns`, `:sampling_rate`, `:rate` (`{per_second, burst}`),
+  # `:hits`, `:for_ns`, `:priority` and `:enabled`, or `capture: nil`.
+
+  alias ElixirScope.{Core, Native}
+
+  @doc "Sets gates. `scope` is `:calls` or a list of kinds of points; `per` says what shares one. `{:ok, points}`."
+  def set(selection, scope, per, changes) do
+    Core.call(fn -> Native.capture_gates_set(selection, scope, per, changes) end)
+  end
+
+  @doc "Takes gates away. `{:ok, points_that_had_one}`."
+  def clear(selection), do: Core.call(fn -> Native.capture_gates_clear(selection) end)
+
+  @doc "All gates with their settings and counts, as maps, or that of one point."
+  def list(point \\ :all), do: Core.call(fn -> Native.capture_gates(point) end)
+
+  @doc "Limits the whole capture (a map of changes), or no longer (nil)."
+  def limit(changes), do: Core.call(fn -> Native.capture_limit(changes) end)
+
+  @doc "What limits the whole capture, as a map like those of `list/1`; nil when nothing does."
+  def limits, do: Core.call(fn -> Native.capture_limits() end)
+
+  @doc "Whether the whole capture has used up what it was limited to."
+  def spent?, do: Core.call(fn -> Native.capture_spent() end) == true
+end
