@@ -13,7 +13,7 @@ use crate::capture_control::decode_selection;
 use crate::{atoms, error, runtime};
 
 /// The kinds of points that a gate can be asked for.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 9] = [
     "clause",
     "binding",
     "expression",
@@ -23,7 +23,6 @@ const KINDS: [&str; 10] = [
     "raise",
     "custom",
     "foreign",
-    "note",
 ];
 
 /// `capture_gates_set(selection, :calls | [kind], :point | :function | :selection, changes)`: `{:ok, how_many_points}`.

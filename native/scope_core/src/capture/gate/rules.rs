@@ -159,6 +159,14 @@ pub fn kind_name(kind: &PointKind) -> &'static str {
         PointKind::Tail(_) => "tail",
         PointKind::Try => "try",
         PointKind::Branch => "branch",
+        PointKind::Binding { .. } => "binding",
+        PointKind::Expression => "expression",
+        PointKind::Choice => "choice",
+        PointKind::Send => "send",
+        PointKind::Receive => "receive",
+        PointKind::Raise => "raise",
+        PointKind::Custom => "custom",
+        PointKind::Foreign => "foreign",
     }
 }
 
