@@ -23,7 +23,7 @@ pub const RINGS_MAX: usize = 1024;
 /// Records of a ring by default (32 bytes each).
 pub const RING_RECORDS: usize = 64 * 1024;
 /// Bytes of the values that a thread's records carry, until they are read. Memory that is not used costs nothing.
-pub const RING_BLOB_BYTES: usize = 2 * 1024 * 1024;
+pub const RING_BLOB_BYTES: usize = if cfg!(loom) { 256 } else { 2 * 1024 * 1024 };
 /// Processes that never record.
 pub const IGNORED_MAX: usize = 16;
 /// Classes of reasons (exception modules, atoms) told apart; what comes later is "other".

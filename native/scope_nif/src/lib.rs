@@ -8,10 +8,12 @@ mod flow;
 mod gates;
 mod meaning;
 mod probe;
+mod probe_values;
 mod repository;
 mod runtime;
 mod sources;
 mod terms;
+mod values;
 mod watch;
 
 rustler::init!("Elixir.ElixirScope.Native");

@@ -23,8 +23,9 @@ const SLICE: Work = Work {
 };
 const PAUSE_BETWEEN: Duration = Duration::from_micros(50);
 
-type Arguments = *const ErlNifTerm;
+pub(crate) type Arguments = *const ErlNifTerm;
 
+#[macro_export]
 macro_rules! raw_nif {
     ($name:literal, $arity:literal, $function:ident) => {
         inventory::submit! {
@@ -108,7 +109,7 @@ unsafe fn reach_first(env: *mut ErlNifEnv, capture: &'static Capture, point: u32
     }
 }
 
-type Waiting = unsafe extern "C" fn(*mut ErlNifEnv, c_int, Arguments) -> ErlNifTerm;
+pub(crate) type Waiting = unsafe extern "C" fn(*mut ErlNifEnv, c_int, Arguments) -> ErlNifTerm;
 
 #[inline(always)]
 unsafe fn open(
@@ -252,7 +253,7 @@ unsafe fn reason_class(env: *mut ErlNifEnv, capture: &Capture, reason: ErlNifTer
 
 // Held back: the same on a dirty scheduler, after there is room.
 
-const DIRTY: c_int = sys::ERL_NIF_DIRTY_JOB_CPU_BOUND as c_int;
+pub(crate) const DIRTY: c_int = sys::ERL_NIF_DIRTY_JOB_CPU_BOUND as c_int;
 
 /// `[point, ticks]`: the probe was reached at `ticks`.
 unsafe extern "C" fn enter_waiting(env: *mut ErlNifEnv, _: c_int, held: Arguments) -> ErlNifTerm {
@@ -299,7 +300,7 @@ unsafe extern "C" fn close_waiting(env: *mut ErlNifEnv, _: c_int, held: Argument
 }
 
 /// Waits until the rings have room, reading them itself where nobody else does, then writes.
-unsafe fn with_room<T>(
+pub(crate) unsafe fn with_room<T>(
     env: *mut ErlNifEnv,
     reached: ErlNifTerm,
     process: u64,
@@ -342,14 +343,14 @@ unsafe fn third(arguments: Arguments, kind: RecordKind) -> ErlNifTerm {
 }
 
 #[inline(always)]
-unsafe fn unsigned(env: *mut ErlNifEnv, term: ErlNifTerm) -> Option<u64> {
+pub(crate) unsafe fn unsigned(env: *mut ErlNifEnv, term: ErlNifTerm) -> Option<u64> {
     let mut value = 0;
     // SAFETY: a term of the environment, and a place for the answer.
     (unsafe { sys::enif_get_uint64(env, term, &mut value) } != 0).then_some(value)
 }
 
 #[inline(always)]
-unsafe fn integer(env: *mut ErlNifEnv, value: u64) -> ErlNifTerm {
+pub(crate) unsafe fn integer(env: *mut ErlNifEnv, value: u64) -> ErlNifTerm {
     // SAFETY: the environment is the caller's.
     unsafe { sys::enif_make_uint64(env, value) }
 }

@@ -43,9 +43,9 @@ impl BlobCounts {
 }
 
 impl Blobs {
-    /// Room for `bytes` (made a power of two, at least 256).
+    /// Room for `bytes` (made a power of two, at least 32).
     pub fn new(bytes: usize) -> Self {
-        let words = (bytes.clamp(256, 1 << 28) / 8).next_power_of_two();
+        let words = (bytes.clamp(32, 1 << 28) / 8).next_power_of_two();
         Blobs {
             words: super::ring::zeroed(words),
             mask: words as u64 - 1,

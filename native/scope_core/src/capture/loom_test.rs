@@ -122,6 +122,71 @@ fn loom_ring_never_overwrites_what_is_being_read() {
     println!("overwrite: {tried} interleavings");
 }
 
+/// Two records with bytes in rings that hold little: each is read with its own bytes, whole, or is said to have lost them.
+fn blob_model(publish: Ordering, room: usize) -> impl Fn() {
+    move || {
+        let mut ring = Ring::with_blobs(1, 8, room);
+        ring.publish = publish;
+        let ring = Arc::new(ring);
+        let writer = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                for payload in [1u64, 2] {
+                    let bytes = [payload as u8; 12];
+                    ring.offer_with(record(payload, payload), &bytes).unwrap();
+                }
+            })
+        };
+        let reader = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || read_blobs(&ring))
+        };
+        writer.join().unwrap();
+        let seen = reader.join().unwrap() + read_blobs(&ring);
+        let counts = ring.blob_counts();
+        assert_eq!((counts.offered, counts.in_flight), (2, 0));
+        assert_eq!((counts.stored, counts.stored + counts.dropped), (seen, 2));
+    }
+}
+
+/// Reads what is there; how many records had bytes.
+fn read_blobs(ring: &Ring) -> u64 {
+    let (mut bytes, mut seen) = (Vec::new(), 0);
+    let head = ring.head();
+    for position in ring.tail()..head {
+        let record = ring.read(position).unwrap();
+        ring.take_blob(&record, &mut bytes);
+        match record.blob {
+            BlobState::Here => {
+                assert_eq!(bytes, [record.payload as u8; 12]);
+                seen += 1;
+            }
+            state => assert_eq!((state, bytes.len()), (BlobState::Lost, 0)),
+        }
+    }
+    ring.release_until(head);
+    seen
+}
+
+#[test]
+fn loom_blobs_come_whole_with_their_records() {
+    // Room for both; room for one, so that the second needs what the reader gives back.
+    for room in [256, 32] {
+        let tried = explore(blob_model(Ordering::Release, room)).expect("no interleaving may fail");
+        assert!(tried >= 10, "only {tried} interleavings");
+        println!("blobs, {room} bytes: {tried} interleavings");
+    }
+}
+
+#[test]
+fn loom_blobs_catch_a_relaxed_publication() {
+    assert_eq!(
+        explore(blob_model(Ordering::Relaxed, 256)),
+        None,
+        "the seeded bug must be caught"
+    );
+}
+
 /// A process writes on one thread, moves, writes on another: no round may show the second without the first.
 fn order_model(rule: fn() -> Rule) -> impl Fn() {
     move || {
