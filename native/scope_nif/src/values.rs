@@ -4,6 +4,7 @@ use rustler::sys::{ErlNifEnv, ErlNifTerm};
 use scope_core::capture::config::CaptureConfig;
 
 /// What stands before the value of a message.
+#[allow(dead_code)]
 pub struct Head {
     pub peer: u64,
     pub key: u64,

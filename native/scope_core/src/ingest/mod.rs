@@ -30,3 +30,5 @@ mod model_test;
 mod store_test;
 #[cfg(all(test, not(loom)))]
 mod threads_test;
+#[cfg(all(test, not(loom)))]
+mod within_test;
