@@ -7,6 +7,7 @@
 //! What begins an activation asks once; what happens within asks for the activation's token. So an activation is
 //! recorded whole or not at all.
 
+mod budget;
 mod control;
 mod dice;
 mod rate;
@@ -17,6 +18,7 @@ mod table;
 mod tally;
 mod versioned;
 
+pub use budget::Budget;
 pub use control::{Order, Timing};
 pub use dice::Dice;
 pub use rate::{Bucket, Pace, Rate};
@@ -31,7 +33,6 @@ pub use versioned::Seeded;
 pub use versioned::Versioned;
 
 use crate::capture::clock::{Clock, Ticks};
-use crate::sync::{AtomicU64, Ordering};
 
 /// What a gate says to one arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +47,7 @@ pub enum Verdict {
 pub struct Gate {
     settings: Versioned<{ settings::WORDS }>,
     /// How many passed while hits were limited.
-    hits: AtomicU64,
+    hits: Budget,
     bucket: Bucket,
     tally: Tally,
 }
@@ -55,7 +56,7 @@ impl Gate {
     pub fn new(settings: Settings) -> Self {
         Gate {
             settings: Versioned::new(settings.to_words()),
-            hits: AtomicU64::new(0),
+            hits: Budget::new(),
             bucket: Bucket::new(),
             tally: Tally::new(),
         }
@@ -92,7 +93,7 @@ impl Gate {
         }
         // Before chance: a gate that is spent says so to whoever comes first.
         if let Some(until) = settings.hits_until
-            && self.hits.load(Ordering::Relaxed) >= until
+            && self.hits.taken() >= until
         {
             return Err(Refusal::HitLimit);
         }
@@ -115,29 +116,11 @@ impl Gate {
             return Err(Refusal::RateLimited);
         }
         if let Some(until) = settings.hits_until
-            && !self.hit(until)
+            && !self.hits.take(until)
         {
             return Err(Refusal::HitLimit);
         }
         Ok(now)
-    }
-
-    /// Takes one of the hits that are left.
-    #[inline(always)]
-    fn hit(&self, until: u64) -> bool {
-        let mut hits = self.hits.load(Ordering::Relaxed);
-        while hits < until {
-            match self.hits.compare_exchange_weak(
-                hits,
-                hits + 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(other) => hits = other,
-            }
-        }
-        false
     }
 
     /// How much of a value is recorded here, where the gate says so.
@@ -162,7 +145,7 @@ impl Gate {
 
     /// How many passed while hits were limited.
     pub fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
+        self.hits.taken()
     }
 
     /// One writer at a time: the caller holds the table's lock.
@@ -172,12 +155,15 @@ impl Gate {
 
     /// Makes another gate of it.
     fn renew(&self, settings: Settings) {
-        self.hits.store(0, Ordering::Relaxed);
+        self.hits.clear();
         self.bucket.clear();
         self.tally.clear();
         self.set(settings);
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_test;
 
 #[cfg(all(test, not(loom)))]
 #[path = "gate/gate_test.rs"]

@@ -13,7 +13,7 @@ use crate::capture::ring::Ring;
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 /// Runs the model, and gives how many interleavings it tried, or nothing when one of them failed.
-fn explore(model: impl Fn() + Sync + Send + 'static) -> Option<usize> {
+pub(super) fn explore(model: impl Fn() + Sync + Send + 'static) -> Option<usize> {
     let tried = std::sync::Arc::new(AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&tried);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -8,6 +8,7 @@ use crate::capture::points::{FunctionKey, PointInfo, PointKind, PointRegistry, S
 use crate::capture::record::RecordKind;
 use crate::capture::ring::Ring;
 use crate::error::Error;
+use crate::sync::Ordering;
 
 const THREADS: usize = 8;
 
