@@ -5,6 +5,7 @@
 pub mod ast;
 pub mod atoms;
 pub mod capture;
+pub mod captured;
 pub mod compiled;
 pub mod declare;
 pub mod diff;

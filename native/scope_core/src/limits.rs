@@ -76,3 +76,21 @@ pub const MATCH_CELLS_MAX: usize = 4 * 1024 * 1024;
 pub const MATCHES_MAX: usize = 1024 * 1024;
 /// Bytes of the versions of files and modules that are no more: what old ids and old events are resolved with.
 pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
+
+// captured values
+/// Bytes of one captured value, whatever its budget.
+pub const CAPTURED_BYTES_MAX: usize = 1024 * 1024;
+/// Nesting of one captured value, whatever its budget.
+pub const CAPTURED_DEPTH_MAX: u16 = 4096;
+/// Atoms of the VM whose core number is remembered while ingesting.
+pub const ATOM_WORDS_MAX: usize = 64 * 1024;
+/// Keys and rules of a redaction's configuration.
+pub const REDACTION_ENTRIES_MAX: usize = 4096;
+/// Bytes of one text that is searched for secrets in one go; longer ones are searched piece by piece.
+pub const REDACTION_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Decisions about atoms that are remembered (a power of two).
+pub const REDACTION_CACHE_SLOTS: usize = 16 * 1024;
+/// Struct modules that are classified (a power of two; half of it is used).
+pub const STRUCTS_MAX: usize = 16 * 1024;
+/// Struct modules that wait to be classified.
+pub const STRUCTS_WAITING_MAX: usize = 1024;

@@ -16,6 +16,7 @@ mod ignore;
 pub mod points;
 mod reasons;
 pub mod record;
+pub mod redact;
 pub mod ring;
 pub mod threads;
 
