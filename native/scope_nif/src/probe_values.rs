@@ -233,7 +233,9 @@ unsafe fn record(
         let capture = existing().filter(|capture| capture.is_active())?;
         let token = match shape.token {
             // Token 0: the activation was not recorded, so neither is what happens in it.
-            true => unsigned(env, *arguments.add(1)).filter(|token| *token != 0)?,
+            true => unsigned(env, *arguments.add(1))
+                // The user's own code inside a function value has no token.
+                .filter(|token| *token != 0 || shape.kind == RecordKind::Custom)?,
             false => 0,
         };
         let Entry::Record(point) = capture.entry(unsigned(env, *arguments)?) else {
