@@ -81,6 +81,20 @@ fn what_lies_above_an_activation_that_reports_was_unwound() {
 }
 
 #[test]
+fn the_marks_of_its_own_tries_stay() {
+    let rig = Rig::new(64, limits::FRAMES_MAX);
+    let outer = rig.enter(1, 0);
+    let mark = rig.try_enter(1);
+    rig.enter(1, 1);
+    within(&rig, RecordKind::Raise, 1, outer, 0, b"reason");
+    rig.close(RecordKind::Caught, 1, mark);
+    rig.exit(1, outer);
+    let accounts = rig.ingest(&mut Alive);
+    assert_eq!((accounts.engine.orphans, accounts.engine.open), (0, 0));
+    assert_eq!(rig.store.function_stats(&function(1)).unwrap().errors, 1);
+}
+
+#[test]
 fn a_point_that_does_not_exist_is_counted_and_not_believed() {
     let rig = Rig::new(64, limits::FRAMES_MAX);
     within(&rig, RecordKind::Bind, 1, 0, 60, b"x");

@@ -51,8 +51,15 @@ impl Engine {
     /// The code of an activation runs, so nothing is open above it: what the stack still holds there was unwound by an
     /// exception that uninstrumented code caught.
     fn reveal(&mut self, number: u32, token: u64, at_ns: u64) {
-        if let Some(at) = self.processes[number as usize].find(token) {
-            self.unwind(number, at + 1, at_ns, None, NONE);
+        let process = &self.processes[number as usize];
+        // On top already, as nearly always; the marks of its own `try`s lie above it.
+        let gone = process.find(token).and_then(|at| {
+            let above = &process.frames[at + 1..];
+            let first = above.iter().position(|frame| !frame.is_mark())?;
+            Some(at + 1 + first)
+        });
+        if let Some(keep) = gone {
+            self.unwind(number, keep, at_ns, None, NONE);
         }
     }
 
