@@ -79,6 +79,7 @@ rustler::atoms! {
     spawn,
     spawned,
     unlink,
+    truncated,
     unregister,
     values,
 

@@ -179,6 +179,7 @@ fn decode_change(changes: Term<'_>, timing: Timing) -> Result<Change> {
 fn decode_mode(term: Term<'_>) -> Option<Mode> {
     match term.atom_to_string().ok()?.as_str() {
         "full" => Some(Mode::Full),
+        "truncated" => Some(Mode::Truncated),
         "shape" => Some(Mode::Shape),
         "off" => Some(Mode::Off),
         _ => None,
@@ -188,6 +189,7 @@ fn decode_mode(term: Term<'_>) -> Option<Mode> {
 fn mode_name(mode: Mode) -> rustler::Atom {
     match mode {
         Mode::Full => atoms::full(),
+        Mode::Truncated => atoms::truncated(),
         Mode::Shape => atoms::shape(),
         Mode::Off => atoms::off(),
     }

@@ -16,7 +16,10 @@ impl Budget {
         let mut taken = self.0.load(Ordering::Relaxed);
         while taken < limit {
             let next = taken + 1;
-            match self.0.compare_exchange_weak(taken, next, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(taken, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(other) => taken = other,
             }

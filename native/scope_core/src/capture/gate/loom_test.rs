@@ -43,17 +43,29 @@ fn loom_a_change_of_settings_is_seen_whole() {
 
 #[test]
 fn loom_settings_catch_a_relaxed_step() {
-    assert_eq!(explore(change_model(Seeded::RelaxedStep)), None, "the seeded bug must be caught");
+    assert_eq!(
+        explore(change_model(Seeded::RelaxedStep)),
+        None,
+        "the seeded bug must be caught"
+    );
 }
 
 #[test]
 fn loom_settings_catch_a_reader_that_does_not_look_again() {
-    assert_eq!(explore(change_model(Seeded::NoSecondLook)), None, "the seeded bug must be caught");
+    assert_eq!(
+        explore(change_model(Seeded::NoSecondLook)),
+        None,
+        "the seeded bug must be caught"
+    );
 }
 
 #[test]
 fn loom_settings_catch_writing_in_place() {
-    assert_eq!(explore(change_model(Seeded::InPlace)), None, "the seeded bug must be caught");
+    assert_eq!(
+        explore(change_model(Seeded::InPlace)),
+        None,
+        "the seeded bug must be caught"
+    );
 }
 
 /// Two probes were told "spent" by the old settings, while the gate is set anew: however they interleave, the point is on
@@ -89,7 +101,11 @@ fn loom_a_gate_set_anew_is_never_left_closed() {
 
 #[test]
 fn loom_closing_catches_a_probe_that_does_not_look_again() {
-    assert_eq!(explore(close_model(false)), None, "the seeded bug must be caught");
+    assert_eq!(
+        explore(close_model(false)),
+        None,
+        "the seeded bug must be caught"
+    );
 }
 
 /// Hits that several threads take at a time: as many as there are, never one more.
@@ -126,5 +142,9 @@ fn loom_hits_are_taken_exactly() {
 
 #[test]
 fn loom_hits_catch_looking_before_taking() {
-    assert_eq!(explore(hits_model(false)), None, "the seeded bug must be caught");
+    assert_eq!(
+        explore(hits_model(false)),
+        None,
+        "the seeded bug must be caught"
+    );
 }

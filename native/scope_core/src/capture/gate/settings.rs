@@ -171,8 +171,9 @@ impl Settings {
 fn mode_bits(mode: Mode) -> u64 {
     match mode {
         Mode::Full => 0,
-        Mode::Shape => 1,
-        Mode::Off => 2,
+        Mode::Truncated => 1,
+        Mode::Shape => 2,
+        Mode::Off => 3,
     }
 }
 
@@ -180,7 +181,8 @@ fn mode_bits(mode: Mode) -> u64 {
 fn mode_of(bits: u64) -> Mode {
     match bits & 3 {
         0 => Mode::Full,
-        1 => Mode::Shape,
+        1 => Mode::Truncated,
+        2 => Mode::Shape,
         _ => Mode::Off,
     }
 }
