@@ -82,6 +82,15 @@ defmodule ElixirScope.Native do
   def capture_limits, do: missing()
   def capture_spent, do: missing()
 
+  # work: for whom the code runs
+  def work_attribute, do: missing()
+  def work_attributed, do: missing()
+  def work_begin(_owner), do: missing()
+  def work_end(_owner), do: missing()
+  def work_unknown, do: missing()
+  def work_relate(_pid, _parents), do: missing()
+  def work_coverage(_ref, _literals), do: missing()
+
   # runtime: what a store knows of the running system
   def runtime_new(_event_log_bytes), do: missing()
   def runtime_function_stats(_handle, _function), do: missing()

@@ -38,10 +38,10 @@ defmodule Mix.ElixirScope.Git do
     end
   end
 
-  @doc "Elixir files below this directory that differ from the revision's; renamed ones as one."
-  @spec changes!(String.t()) :: [change()]
-  def changes!(rev) do
-    patterns = ["--", "*.ex", "*.exs"]
+  @doc "Files below this directory that differ from the revision's (Elixir's, or those of other patterns); renamed ones as one."
+  @spec changes!(String.t(), [String.t()]) :: [change()]
+  def changes!(rev, patterns \\ ["*.ex", "*.exs"]) do
+    patterns = ["--" | patterns]
 
     tracked =
       ["diff", "--name-status", "-M", "-z", "--relative", "--no-ext-diff", rev | patterns]

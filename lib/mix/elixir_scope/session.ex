@@ -18,8 +18,12 @@ defmodule Mix.ElixirScope.Session do
   @doc "The options of both tasks."
   def options, do: @options
 
-  @doc "Runs `fun` under observation, prints the report, saves. Fails as `fun` failed."
-  def observe(name, opts, fun) do
+  @doc """
+  Runs `fun` under observation, prints the report, saves. Fails as `fun` failed.
+
+  `finish` gets the observation before it is saved, and the path it is saved at (`nil` with `--no-save`).
+  """
+  def observe(name, opts, fun, finish \\ fn _observation, _path -> :ok end) do
     ready()
 
     observation =
@@ -36,7 +40,9 @@ defmodule Mix.ElixirScope.Session do
       )
 
     Console.report(observation.report, Keyword.take(opts, [:limit]))
-    Console.save(observation.repository, observation.report, opts[:save] || Project.saved(name), opts)
+    path = opts[:save] || Project.saved(name)
+    finish.(observation, if(opts[:no_save], do: nil, else: path))
+    Console.save(observation.repository, observation.report, path, opts)
     Console.json(observation.report, opts[:json])
     Observation.value!(observation)
   end

@@ -41,11 +41,14 @@ defmodule Mix.Tasks.ElixirScope.Test do
 
   Events are counted exactly: `offered = stored + dropped`. When some were dropped the report says so.
 
-  Ask further questions with `mix elixir_scope.query`.
+  Ask further questions with `mix elixir_scope.query`. Which tests reach a function is in its `test_cases`; which tests
+  a change concerns, `mix elixir_scope.tests` says.
   """
 
   use Mix.Task
 
+  alias ElixirScope.Sources.ExUnit, as: Sources
+  alias ElixirScope.TestSelection.Record
   alias Mix.ElixirScope.{Console, Environment, Options, Project, Session}
 
   @name "elixir_scope.test"
@@ -77,7 +80,26 @@ defmodule Mix.Tasks.ElixirScope.Test do
     Mix.Task.run("loadpaths", theirs)
     # As `mix test` compiles: there, warnings of the project are no errors.
     if "--no-compile" not in theirs, do: Mix.Task.run("compile", theirs -- ["--warnings-as-errors"])
-    Session.observe("test", ours, fn -> Mix.Task.run("test", theirs) end)
+    Session.observe("test", ours, fn -> attributed(theirs) end, &record/2)
+  end
+
+  # While another task attributes tests in this VM, these are observed without.
+  defp attributed(theirs) do
+    with {:error, error} <- Sources.attach(),
+         do: Mix.shell().error("Which test reaches what is not recorded: #{error.message}")
+
+    Mix.Task.run("test", theirs)
+  end
+
+  defp record(observation, path) do
+    with {:ok, account} <- Sources.detach(),
+         {:ok, record} <- Record.new(account, observation.repository, observation.modules, Project.root()),
+         :ok <- Record.store(record, observation.repository),
+         :ok <- if(path, do: Record.keep(record, path), else: :ok) do
+      :ok
+    else
+      {:error, error} -> Mix.shell().error("Which test reaches what is not recorded: #{error.message}")
+    end
   end
 
   defp refuse_cover do

@@ -180,6 +180,11 @@ rustler::atoms! {
     time_ns,
     width,
 
+    // work
+    descendant,
+    meanwhile,
+    own,
+
     // searches
     hole,
     key,

@@ -15,5 +15,6 @@ mod sources;
 mod terms;
 mod values;
 mod watch;
+mod work;
 
 rustler::init!("Elixir.ElixirScope.Native");

@@ -14,6 +14,7 @@ use scope_core::capture::{Capture, Closing, Entry, NO_REASON, Work};
 
 use crate::atoms;
 use crate::capture::{Vm, admits, capture, existing, ring, self_word, term_word};
+use crate::work;
 
 /// How long a process is held back at most until there is room for its record.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -89,9 +90,14 @@ unsafe extern "C" fn reach(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) 
     unsafe {
         if let Some(capture) = existing().filter(|capture| capture.is_active())
             && let Some(literal) = unsigned(env, *arguments)
-            && let Some(point) = capture.fresh_branch(literal)
         {
-            reach_first(env, capture, point);
+            if let Some(point) = capture.fresh_branch(literal) {
+                reach_first(env, capture, point);
+            } else if capture.is_attributing()
+                && let Some(point) = work::again(capture, self_word(env), literal)
+            {
+                reach_first(env, capture, point);
+            }
         }
         atoms::ok().as_c_arg()
     }

@@ -7,6 +7,7 @@ use crate::capture::Capture;
 use crate::capture::clock::{Calibration, Clock, Ticks};
 use crate::capture::drain::Drain;
 use crate::capture::points::FunctionKey;
+use crate::ingest::attribution::Attribution;
 use crate::ingest::{Engine, EngineCounts, Names};
 
 /// What the consumer needs of the VM.
@@ -63,6 +64,8 @@ pub struct Consumer {
     watermark: u64,
     downs_missed: u64,
     dropped: u64,
+    /// Only while somebody wants to know for whom the code runs.
+    pub(super) attribution: Option<Box<Attribution>>,
 }
 
 /// Records between two looks at the clock.
@@ -78,6 +81,7 @@ impl Consumer {
             watermark: 0,
             downs_missed: 0,
             dropped: 0,
+            attribution: None,
         }
     }
 
@@ -116,7 +120,11 @@ impl Consumer {
         let mut records = 0;
         while !self.drain.is_done() {
             let (engine, calibration) = (&mut self.engine, &self.calibration);
+            let attribution = &mut self.attribution;
             records += self.drain.run(CHUNK, |record, blob| {
+                if let Some(attribution) = attribution {
+                    attribution.record(record);
+                }
                 let mut names = HostNames { capture, host };
                 engine.record(record, blob, calibration, &mut names);
             });

@@ -19,6 +19,7 @@ pub mod record;
 pub mod redact;
 pub mod ring;
 pub mod threads;
+mod work;
 
 #[cfg(all(test, loom))]
 mod loom_test;
@@ -79,6 +80,8 @@ pub struct Capture {
     published: Mutex<Published>,
     /// Everything stamped before this has reached the stores.
     watermark: AtomicU64,
+    /// Whether branches report to each owner of work, not just once: see `work`.
+    attributing: AtomicBool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -139,6 +142,7 @@ impl Capture {
             consumer: Mutex::new(consumer),
             published: Mutex::new(Published::default()),
             watermark: AtomicU64::new(0),
+            attributing: AtomicBool::new(false),
         }
     }
 

@@ -59,6 +59,11 @@ pub enum RecordKind {
     GcEnd = 45,
     /// An uninstrumented function was left by an exception; the point is the function's.
     ForeignError = 46,
+
+    // Of the account of who reached what.
+    /// The process begins to work for the owner in the payload; that owner's work ends.
+    WorkBegin = 18,
+    WorkEnd = 19,
 }
 
 impl RecordKind {
@@ -70,7 +75,7 @@ impl RecordKind {
             .flatten()
     }
 
-    const ALL: [RecordKind; 32] = {
+    const ALL: [RecordKind; 34] = {
         use RecordKind::*;
         [
             Enter,
@@ -105,6 +110,8 @@ impl RecordKind {
             GcBegin,
             GcEnd,
             ForeignError,
+            WorkBegin,
+            WorkEnd,
         ]
     };
 
@@ -125,7 +132,7 @@ impl RecordKind {
         use RecordKind::*;
         !matches!(
             self,
-            Exit | Tail | TryLeave | Caught | Down | Pause | ForeignError | ProcessExit
+            Exit | Tail | TryLeave | Caught | Down | Pause | ForeignError | ProcessExit | WorkEnd
         )
     }
 }

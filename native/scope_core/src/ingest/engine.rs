@@ -175,6 +175,8 @@ impl Engine {
             RecordKind::Down => self.down(record.process, at_ns),
             RecordKind::Pause => self.pause(record.process, time.span_ns(record.payload)),
             RecordKind::Reach => self.reach(record),
+            // Of the consumer's account.
+            RecordKind::WorkBegin | RecordKind::WorkEnd => {}
             kind => match EventKind::of_record(kind) {
                 Some(kind) => self.within(record, at_ns, kind, blob),
                 None => self.counts.malformed += 1,

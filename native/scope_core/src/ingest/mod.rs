@@ -1,5 +1,6 @@
 //! Ingest: from ordered records to statistics, call edges, activations and the event log.
 
+pub mod attribution;
 mod branches;
 mod bytes;
 mod edges;

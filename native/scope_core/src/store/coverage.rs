@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use ahash::AHashSet;
 
 use crate::ast::{Ast, Kind, NodeIx};
-use crate::capture::points::FunctionKey;
+use crate::capture::points::{FunctionKey, PointInfo, PointKind};
 use crate::ingest::{Branch, ClauseStats, RuntimeStore};
 use crate::source::{ClauseDef, Unit};
 use crate::store::locate::runtime_key;
@@ -71,24 +71,57 @@ pub fn function_coverage(unit: &Unit, function: u32, runtime: &RuntimeStore) -> 
     let stats = runtime.clause_stats(&key);
     let last = stats.iter().max_by_key(|one| one.stats.last_executed);
     let build = last.map(|one| one.point.build);
-    let entered = entered(unit, &key, &stats, build);
+    let ran = |one: &&ClauseStats| Some(one.point.build) == build && one.stats.calls > 0;
+    let clauses: Vec<PointInfo> = stats.iter().filter(ran).map(|one| one.point).collect();
     let branches = build.map_or_else(Vec::new, |build| runtime.branches(&key, build));
+    covered(unit, function, &key, &clauses, &branches)
+}
+
+/// What these points, of one build of the function, cover of it: the share of one test, say. The runtime tells which
+/// branches there are.
+pub fn coverage_by(
+    unit: &Unit,
+    function: u32,
+    reached: &[PointInfo],
+    runtime: &RuntimeStore,
+) -> Option<Coverage> {
+    if unit.functions()[function as usize].kind.is_macro() {
+        return None;
+    }
+    let key = runtime_key(unit, function)?;
+    let build = reached.first()?.build;
+    let (clauses, branches): (Vec<PointInfo>, Vec<PointInfo>) = reached
+        .iter()
+        .partition(|point| point.kind == PointKind::Clause);
+    let mut all = runtime.branches(&key, build);
+    for branch in &mut all {
+        branch.reached = branches.contains(&branch.point);
+    }
+    covered(unit, function, &key, &clauses, &all)
+}
+
+fn covered(
+    unit: &Unit,
+    function: u32,
+    key: &FunctionKey,
+    clauses: &[PointInfo],
+    branches: &[Branch],
+) -> Option<Coverage> {
+    let entered = entered(unit, key, clauses);
     let mut total = Coverage::default();
     let numbers = unit.functions()[function as usize].clauses.clone();
     for (number, clause) in numbers.zip(unit.clauses_of_function(function)) {
         if !clause.bodiless {
             let own = Regions::of(unit.ast(), clause);
-            own.sum(entered.contains(&number), &branches, &mut total);
+            own.sum(entered.contains(&number), branches, &mut total);
         }
     }
     Some(total).filter(|total| total.executable > 0)
 }
 
 /// The clauses that were entered, as numbers of the unit.
-fn entered(unit: &Unit, key: &FunctionKey, stats: &[ClauseStats], build: Option<u64>) -> Vec<u32> {
-    let ran = |one: &&ClauseStats| Some(one.point.build) == build && one.stats.calls > 0;
-    let place = |one: &ClauseStats| {
-        let point = &one.point;
+fn entered(unit: &Unit, key: &FunctionKey, clauses: &[PointInfo]) -> Vec<u32> {
+    let place = |point: &PointInfo| {
         let ordinal = Some(point.clause);
         unit.clause_at_line(
             (key.module, key.name, key.arity),
@@ -97,7 +130,7 @@ fn entered(unit: &Unit, key: &FunctionKey, stats: &[ClauseStats], build: Option<
             ordinal,
         )
     };
-    stats.iter().filter(ran).filter_map(place).collect()
+    clauses.iter().filter_map(place).collect()
 }
 
 /// The regions of a clause, the first being its body, and the executable nodes in each.

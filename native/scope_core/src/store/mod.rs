@@ -42,7 +42,7 @@ pub use change::{FileChange, Kind as ChangeKind};
 pub use columns::{Cell, Code, Column};
 pub use complexity::{clause_metrics, clauses_of, function_metrics, module_metrics};
 pub use correlations::{CorrelationId, Correlations};
-pub use coverage::{Coverage, crap, function_coverage};
+pub use coverage::{Coverage, coverage_by, crap, function_coverage};
 pub use data_flow::data_flow_between;
 pub use dependency_answer::{Level, Of, cycle_values, dependencies_of, dependency_graph};
 pub use findings::{FindingsAsked, catalog, findings};

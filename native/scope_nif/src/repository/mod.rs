@@ -62,7 +62,7 @@ fn points_of(module: Atom) -> Vec<(PointInfo, bool)> {
 }
 
 /// What a point's literal stands for in this VM.
-fn point_info(literal: u64) -> Option<PointInfo> {
+pub fn point_info(literal: u64) -> Option<PointInfo> {
     let points = &existing()?.points;
     points.info(points.resolve(literal)?)
 }

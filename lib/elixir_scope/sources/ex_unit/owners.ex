@@ -1,0 +1,145 @@
+defmodule ElixirScope.Sources.ExUnit.Owners do
+  @moduledoc false
+  # Numbers for tests, what the formatter learns of them, and the search for relatives: of each process that reports and is
+  # no test's own, who started it. Short-lived ones may be gone before they are asked; then the windows of the tests
+  # count.
+
+  use GenServer
+
+  alias ElixirScope.{Capture, Core, Error}
+
+  @table __MODULE__
+  @pause_ms 2
+  @busy_tries 200
+
+  def start(root) do
+    case GenServer.start(__MODULE__, root, name: __MODULE__) do
+      {:error, {:already_started, _}} ->
+        {:error,
+         %Error{
+           reason: :busy,
+           message: "tests are being attributed already",
+           hint: "end it with ElixirScope.Sources.ExUnit.detach()"
+         }}
+
+      other ->
+        other
+    end
+  end
+
+  @doc "Looks for relatives once more. Nothing when nobody is there."
+  def look, do: safely(fn -> GenServer.call(__MODULE__, :look, 30_000) end)
+
+  @doc "What was learned of tests, and the keys of the numbers; the end of it."
+  def stop do
+    tests = for {{:test, key}, facts} <- rows(), into: %{}, do: {key, facts}
+    keys = for {{:owner, key}, number} <- rows(), into: %{}, do: {number, key}
+    safely(fn -> GenServer.stop(__MODULE__) end)
+    {tests, keys}
+  end
+
+  defp rows do
+    :ets.tab2list(@table)
+  rescue
+    ArgumentError -> []
+  end
+
+  @doc "The number of a test, or of a module's `setup_all`."
+  @spec number({module(), atom()}) :: pos_integer()
+  def number(key) do
+    case :ets.lookup(@table, {:owner, key}) do
+      [{_, number}] ->
+        number
+
+      [] ->
+        number = :ets.update_counter(@table, :last, 1, {:last, 0})
+        if :ets.insert_new(@table, {{:owner, key}, number}), do: number, else: number(key)
+    end
+  end
+
+  @doc "What is known of a test; of a repeated run, the later."
+  def learn(key, facts), do: safely(fn -> :ets.insert(@table, {{:test, key}, facts}) end)
+
+  @doc "The directory that files are relative to."
+  def root do
+    case :ets.lookup(@table, :root) do
+      [{_, root}] -> root
+      [] -> nil
+    end
+  end
+
+  defp safely(fun) do
+    fun.()
+  rescue
+    ArgumentError -> :ok
+  catch
+    :exit, _ -> :ok
+  end
+
+  @impl true
+  def init(root) do
+    :ets.new(@table, [:named_table, :public, write_concurrency: true, read_concurrency: true])
+    :ets.insert(@table, {:root, root})
+    _ = Capture.ignore(self())
+    {:ok, root, @pause_ms}
+  end
+
+  @impl true
+  def handle_info(:timeout, root) do
+    relate(Core.Work.unknown())
+    {:noreply, root, @pause_ms}
+  end
+
+  def handle_info(_other, root), do: {:noreply, root, @pause_ms}
+
+  @impl true
+  def handle_call(:look, _from, root) do
+    relate(Core.Work.unknown())
+    {:reply, :ok, root, @pause_ms}
+  end
+
+  @impl true
+  def terminate(_reason, _root), do: Capture.unignore(self())
+
+  defp relate(pids) when is_list(pids) do
+    for pid <- pids, parents = parents(pid), parents != [], do: told(pid, parents, @busy_tries)
+    :ok
+  end
+
+  defp relate(_none), do: :ok
+
+  # Whom it works for comes before who started it: a task of a shared supervisor is its caller's.
+  defp parents(pid) do
+    case Process.info(pid, :dictionary) do
+      {:dictionary, dictionary} ->
+        callers = Keyword.get(dictionary, :"$callers", [])
+        ancestors = Keyword.get(dictionary, :"$ancestors", [])
+        Enum.filter(pids(callers) ++ pids(ancestors) ++ parent(pid), &(node(&1) == node()))
+
+      nil ->
+        []
+    end
+  end
+
+  defp pids(list) when is_list(list), do: Enum.filter(list, &is_pid/1)
+  defp pids(_other), do: []
+
+  # From OTP 25 on.
+  defp parent(pid) do
+    case :erlang.process_info(pid, :parent) do
+      {:parent, parent} when is_pid(parent) -> [parent]
+      _ -> []
+    end
+  rescue
+    ArgumentError -> []
+  end
+
+  defp told(pid, parents, tries) do
+    if Core.Work.relate(pid, parents) == :busy and tries > 0 do
+      receive do
+      after
+        1 -> told(pid, parents, tries - 1)
+      end
+    end
+  end
+end
