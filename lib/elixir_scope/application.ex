@@ -7,7 +7,9 @@ defmodule ElixirScope.Application do
     children = [
       ElixirScope.ASTRepository.Registry,
       ElixirScope.CompileListeners,
-      ElixirScope.Capture.Collector
+      ElixirScope.ASTRepository.CallSites,
+      ElixirScope.Capture.Collector,
+      ElixirScope.Sources.Server
     ]
 
     # Each child stands alone. A collector that is killed again and again is started again and again: it holds no data.

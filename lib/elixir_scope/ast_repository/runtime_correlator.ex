@@ -6,8 +6,15 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
 
     * `:correlation_id` - the event has an `:ast_node_id`, a `:point`, or a `:correlation_id` (one that a caller stored, or
       a native activation that the event log still holds): certain
-    * `:line_based` - it has `:file` and `:line` (and perhaps `:column`): the innermost node that encloses the place
-    * `:pattern_based` - it has `:module` (and perhaps `:function` and `:arity`): the function, or the module
+    * `:line_based` - it has `:file` and `:line` (and perhaps `:column`), or `:metadata` or a `:place` with `:file`, `:line` and
+      `:mfa` as log records do, or a `:stacktrace` (then its first frame that is in the repository counts): the innermost node
+      that encloses the place
+    * `:pattern_based` - it has an `:event_name` of telemetry (`[:shop, :checkout, :stop]`): the call that emits it; or a
+      `:message` (and perhaps its `:message_kind`, `:call`, `:cast` or `:info`, and the `:module` of the process that got it):
+      the clause that takes it; or `:module` (and perhaps `:function` and `:arity`): the function, or the module
+
+  The last strategy can have several candidates. They are ranked, and share what is certain: with two calls that emit an event
+  the first has half the confidence, `:ambiguous` is true, and all are in `:candidates`.
 
   All answers come from indexes of the native store; no message is sent.
 
@@ -16,6 +23,7 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   """
 
   alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeEvent, Schema}
+  alias ElixirScope.ASTRepository.RuntimeCorrelator.{Patterns, Places}
   alias ElixirScope.Core
   alias ElixirScope.Error
 
@@ -34,7 +42,24 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
           required(:ast_node_id) => String.t(),
           required(:strategy) => strategy(),
           required(:confidence) => float(),
-          optional(:then) => %{ast_node_id: String.t(), build: String.t(), file: String.t(), gone: boolean()}
+          optional(:then) => %{ast_node_id: String.t(), build: String.t(), file: String.t(), gone: boolean()},
+          optional(:ambiguous) => true,
+          optional(:candidates) => [%{ast_node_id: String.t(), confidence: float()}]
+        }
+
+  @typedoc """
+  A frame of a stacktrace with its node; `:ast_node_id` is `nil` and `:confidence` 0.0 for code that the repository does not
+  hold.
+  """
+  @type frame :: %{
+          module: module(),
+          function: atom(),
+          arity: arity(),
+          file: String.t() | nil,
+          line: pos_integer() | nil,
+          ast_node_id: String.t() | nil,
+          strategy: strategy() | nil,
+          confidence: float()
         }
 
   @doc "The node of an event; see the module's documentation."
@@ -45,7 +70,10 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
 
   @doc """
   The node of an event, with the strategy that found it and how certain that is: 1.0 for ids, points and exact
-  functions, 0.9 for a line with its column, 0.8 for a line alone, 0.5 for a function of which the arity is not known, 0.3 for a module.
+  functions, 0.95 for a line that lies in the function that the event names, 0.9 for a line with its column, 0.8 for a line alone,
+  0.6 for a function in which the line does not lie (the code was changed after it was compiled), 0.5 for a function of which
+  the arity is not known, 0.3 for a module. A telemetry event has 0.95 and a message 0.9 when one place fits; a clause with a
+  guard 0.7, one that takes anything 0.4; several that fit share it.
 
   `strategy:` restricts it to one.
   """
@@ -56,7 +84,7 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   def resolve(repository, event, opts) when is_map(event) do
     with {:ok, ref} <- Handle.ref(repository),
          {:ok, strategies} <- strategies(opts) do
-      first(strategies, ref, event, nil)
+      first(strategies, {repository, ref}, event, nil)
     end
   end
 
@@ -68,6 +96,64 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
              other,
              "give an ElixirScope.ASTRepository.RuntimeEvent, or a map with some of its fields"
            )
+  end
+
+  @doc """
+  The node of every frame of a stacktrace, in its order.
+
+      {:ok, [%{ast_node_id: "Shop.Cart.add/3#" <> _, confidence: 0.95} | _]} =
+        RuntimeCorrelator.correlate_stacktrace(repository, __STACKTRACE__)
+
+  A frame's line has to lie in the frame's function: where it does not, the code was changed after it was compiled, and the
+  function is what can be told (0.6). Frames of anonymous functions and comprehensions lead into the function around them.
+  """
+  @spec correlate_stacktrace(term(), Exception.stacktrace()) :: {:ok, [frame()]} | {:error, Error.t()}
+  def correlate_stacktrace(repository, stacktrace) when is_list(stacktrace) do
+    with {:ok, ref} <- Handle.ref(repository),
+         do: {:ok, for(frame <- Places.frames(stacktrace), do: frame(ref, frame))}
+  end
+
+  def correlate_stacktrace(repository, other) do
+    with {:ok, _ref} <- Handle.ref(repository),
+         do: Fault.invalid(:stacktrace, other, "give a list of frames, as __STACKTRACE__ is")
+  end
+
+  @doc """
+  Where an exception came from: the first frame that the repository holds, and all frames.
+
+      {:ok, %{ast_node_id: node, confidence: 0.95, exception: KeyError, frames: frames}} =
+        RuntimeCorrelator.correlate_exception(repository, error, __STACKTRACE__)
+
+  Errors: `:not_found` when no frame is of the repository's code.
+  """
+  @spec correlate_exception(term(), Exception.t() | term(), Exception.stacktrace()) ::
+          {:ok, %{ast_node_id: String.t(), confidence: float(), exception: module() | nil, frames: [frame()]}}
+          | {:error, Error.t()}
+  def correlate_exception(repository, reason, stacktrace) do
+    with {:ok, frames} <- correlate_stacktrace(repository, stacktrace) do
+      case Enum.find(frames, & &1.ast_node_id) do
+        nil ->
+          Fault.not_found(:place, reason, "no frame of the stacktrace is in code that the repository holds")
+
+        first ->
+          exception = if is_exception(reason), do: reason.__struct__
+
+          {:ok,
+           %{ast_node_id: first.ast_node_id, confidence: first.confidence, exception: exception, frames: frames}}
+      end
+    end
+  end
+
+  defp frame(ref, {module, name, arity, file, line}) do
+    frame = %{module: module, function: name, arity: arity, file: file, line: line}
+
+    case Places.node(ref, Map.put(frame, :mfa, {module, name, arity})) do
+      {node, strategy, confidence} ->
+        Map.merge(frame, %{ast_node_id: node, strategy: strategy, confidence: confidence})
+
+      :none ->
+        Map.merge(frame, %{ast_node_id: nil, strategy: nil, confidence: 0.0})
+    end
   end
 
   @doc "Whether a correlation id is stored, or names an activation that the event log holds."
@@ -103,7 +189,7 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   end
 
   # The first strategy that answers; otherwise the last error that says more than "not found".
-  defp first([], _ref, event, nil) do
+  defp first([], _holder, event, nil) do
     Fault.invalid(
       :event,
       event,
@@ -111,10 +197,10 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
     )
   end
 
-  defp first([], _ref, _event, error), do: error
+  defp first([], _holder, _event, error), do: error
 
-  defp first([strategy | rest], ref, event, error) do
-    case try_one(strategy, ref, event) do
+  defp first([strategy | rest], {_, ref} = holder, event, error) do
+    case try_one(strategy, ref, event) |> or_more(strategy, holder, event) do
       {:ok, %{ast_node_id: node, then: then}, confidence} ->
         found = %{ast_node_id: node, strategy: strategy, confidence: confidence}
         {:ok, if(then, do: Map.put(found, :then, then), else: found)}
@@ -122,11 +208,17 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
       {:ok, node, confidence} ->
         {:ok, %{ast_node_id: node, strategy: strategy, confidence: confidence}}
 
+      {:candidates, [first]} ->
+        {:ok, Map.put(first, :strategy, strategy)}
+
+      {:candidates, [first | _] = all} ->
+        {:ok, Map.merge(first, %{strategy: strategy, ambiguous: true, candidates: all})}
+
       :no_data ->
-        first(rest, ref, event, error)
+        first(rest, holder, event, error)
 
       {:error, _} = found ->
-        first(rest, ref, event, error || found)
+        first(rest, holder, event, error || found)
     end
   end
 
@@ -162,6 +254,54 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   end
 
   defp try_one(_strategy, _ref, _event), do: :no_data
+
+  # What an event of the usual kinds does not have is looked for only when nothing else answered.
+  defp or_more(:no_data, :line_based, {_, ref}, event), do: placed(ref, event)
+
+  defp or_more(found, :pattern_based, {repository, _}, event) do
+    case named(repository, event) do
+      [] -> found
+      candidates -> {:candidates, candidates}
+    end
+  end
+
+  defp or_more(found, _strategy, _holder, _event), do: found
+
+  defp placed(ref, %{stacktrace: [_ | _] = stacktrace} = event) do
+    nodes = for frame <- Places.frames(stacktrace), %{ast_node_id: id} = found when id != nil <- [frame(ref, frame)], do: found
+
+    case nodes do
+      [first | _] -> {:ok, first.ast_node_id, first.confidence}
+      [] -> placed(ref, Map.delete(event, :stacktrace))
+    end
+  end
+
+  defp placed(ref, event) do
+    case Map.get(event, :place) || Map.get(event, :metadata) do
+      %{file: _, line: _} = place -> of_place(ref, place)
+      %{mfa: {_, _, _}} = place -> of_place(ref, place)
+      _ -> :no_data
+    end
+  end
+
+  defp of_place(ref, place) do
+    case Places.node(ref, place) do
+      {node, :line_based, confidence} -> {:ok, node, confidence}
+      {node, :pattern_based, confidence} -> {:ok, node, confidence}
+      :none -> Fault.not_found(:place, {place[:file], place[:line]}, "import the project that this is of")
+    end
+  end
+
+  # An exact function says more than a message that may be anybody's.
+  defp named(_repository, %{function: function, arity: arity}) when is_atom(function) and function != nil and is_integer(arity), do: []
+
+  defp named(repository, %{event_name: [first | _] = name} = event) when is_atom(first),
+    do: Patterns.telemetry(repository, name, Map.get(event, :module))
+
+  defp named(repository, %{message: message} = event),
+    do: Patterns.message(repository, message, Map.get(event, :message_kind), Map.get(event, :module))
+
+  defp named(_repository, _event), do: []
 
   defp by_id(ref, %{correlation_id: id}) when id != nil do
     with :ok <- Schema.correlation_id(id),

@@ -9,10 +9,10 @@ defmodule ElixirScope.TestSelection.Changes do
   # Attributes that nothing that runs depends on.
   @inert [:doc, :moduledoc, :typedoc, :spec, :type, :typep, :opaque, :impl]
 
-  @type function :: %{old: String.t() | nil, new: String.t() | nil, macro: boolean()}
+  @type changed :: %{old: String.t() | nil, new: String.t() | nil, macro: boolean()}
   @type t :: %{
           modules: [String.t()],
-          functions: [function()],
+          functions: [changed()],
           around: boolean(),
           docs: boolean(),
           came: [String.t()],

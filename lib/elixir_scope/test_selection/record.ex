@@ -13,7 +13,7 @@ defmodule ElixirScope.TestSelection.Record do
       each function: `%{function => module}`
     * `:dependencies` - `[{module, module, :compile | :export | :runtime}]`
     * `:externals` - `%{path => [module]}`, of `@external_resource`
-    * `:files` - `%{path => {sha256, compressed text}}`
+    * `:files` - `%{path => {md5, compressed text}}`
   """
 
   alias ElixirScope.{ASTRepository, Core, Error}
@@ -215,7 +215,7 @@ defmodule ElixirScope.TestSelection.Record do
     UndefinedFunctionError -> []
   end
 
-  @doc "The files whose changes matter, of the project at `root`, as they are now: `%{path => {sha256, compressed}}`."
+  @doc "The files whose changes matter, of the project at `root`, as they are now: `%{path => {md5, compressed}}`."
   def files(root) do
     for path <- paths(root), {:ok, text} <- [File.read(Path.join(root, path))], into: %{} do
       {path, {hash(text), :zlib.zip(text)}}
@@ -238,7 +238,7 @@ defmodule ElixirScope.TestSelection.Record do
   end
 
   @doc false
-  def hash(text), do: :crypto.hash(:sha256, text)
+  def hash(text), do: :erlang.md5(text)
 
   @doc "The text of a file as it was when the tests ran, or `nil`."
   @spec text(t(), Path.t()) :: String.t() | nil

@@ -256,6 +256,7 @@ mod tests {
                 point: number as u32,
                 kind,
                 reason: 0,
+                blob: Default::default(),
             });
         }
     }
