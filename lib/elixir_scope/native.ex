@@ -85,7 +85,7 @@ defmodule ElixirScope.Native do
   # work: for whom the code runs
   def work_attribute, do: missing()
   def work_attributed, do: missing()
-  def work_begin(_owner), do: missing()
+  def work_begin(_owner, _group), do: missing()
   def work_end(_owner), do: missing()
   def work_unknown, do: missing()
   def work_relate(_pid, _parents), do: missing()

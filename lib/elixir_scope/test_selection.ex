@@ -93,8 +93,21 @@ defmodule ElixirScope.TestSelection do
 
   defp chosen({{module, name} = test, reasons}, ran) do
     facts = ran[test]
-    %{module: module, name: name, file: facts.file, line: facts.line, reasons: Enum.sort(reasons)}
+    %{module: module, name: name, file: facts.file, line: facts.line, reasons: Enum.sort_by(reasons, &rank/1)}
   end
+
+  @ranks [
+    :reaches,
+    :file_changed,
+    :reaches_module,
+    :doctests,
+    :depends_on,
+    :failed,
+    :shares_process,
+    :everything
+  ]
+  defp rank(reason),
+    do: {Enum.find_index(@ranks, &(&1 == if(is_tuple(reason), do: elem(reason, 0), else: reason))), reason}
 
   defp changed(effects) do
     Enum.uniq(

@@ -112,8 +112,9 @@ defmodule ElixirScope.ASTRepository.CallSites do
     end
   end
 
-  defp written({:@, _, [{name, _, context}]} = quoted, file, attributes) when is_atom(context) or context == [],
-    do: Map.get(attributes, {file, name}, quoted)
+  defp written({:@, _, [{name, _, context}]} = quoted, file, attributes)
+       when is_atom(context) or context == [],
+       do: Map.get(attributes, {file, name}, quoted)
 
   defp written({:++, meta, [left, right]}, file, attributes),
     do: {:++, meta, [written(left, file, attributes), written(right, file, attributes)]}
@@ -140,7 +141,9 @@ defmodule ElixirScope.ASTRepository.CallSites do
   defp find_receives(repository) do
     case Processes.messages(repository) do
       {:ok, %{receives: receives}} ->
-        for one <- receives, {:ok, pattern} <- [Code.string_to_quoted(one.message, emit_warnings: false)], do: {one.kind, pattern, one}
+        for one <- receives,
+            {:ok, pattern} <- [Code.string_to_quoted(one.message, emit_warnings: false)],
+            do: {one.kind, pattern, one}
 
       _ ->
         []

@@ -139,7 +139,12 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
           exception = if is_exception(reason), do: reason.__struct__
 
           {:ok,
-           %{ast_node_id: first.ast_node_id, confidence: first.confidence, exception: exception, frames: frames}}
+           %{
+             ast_node_id: first.ast_node_id,
+             confidence: first.confidence,
+             exception: exception,
+             frames: frames
+           }}
       end
     end
   end
@@ -268,7 +273,10 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   defp or_more(found, _strategy, _holder, _event), do: found
 
   defp placed(ref, %{stacktrace: [_ | _] = stacktrace} = event) do
-    nodes = for frame <- Places.frames(stacktrace), %{ast_node_id: id} = found when id != nil <- [frame(ref, frame)], do: found
+    nodes =
+      for frame <- Places.frames(stacktrace),
+          %{ast_node_id: id} = found when id != nil <- [frame(ref, frame)],
+          do: found
 
     case nodes do
       [first | _] -> {:ok, first.ast_node_id, first.confidence}
@@ -293,7 +301,9 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   end
 
   # An exact function says more than a message that may be anybody's.
-  defp named(_repository, %{function: function, arity: arity}) when is_atom(function) and function != nil and is_integer(arity), do: []
+  defp named(_repository, %{function: function, arity: arity})
+       when is_atom(function) and function != nil and is_integer(arity),
+       do: []
 
   defp named(repository, %{event_name: [first | _] = name} = event) when is_atom(first),
     do: Patterns.telemetry(repository, name, Map.get(event, :module))

@@ -15,8 +15,11 @@ defmodule ElixirScope.Core.Work do
   """
   def attributed, do: Core.call(fn -> Native.work_attributed() end)
 
-  @doc "The calling process works for `owner` from here on, for its life."
-  def begin(owner), do: Core.call(fn -> Native.work_begin(owner) end)
+  @doc """
+  The calling process works for `owner` from here on, for its life. While a member of a group is at work, the owner with the
+  group's number does not answer for what others do meanwhile.
+  """
+  def begin(owner, group), do: Core.call(fn -> Native.work_begin(owner, group) end)
 
   @doc "The work of `owner` is at its end."
   def finish(owner), do: Core.call(fn -> Native.work_end(owner) end)

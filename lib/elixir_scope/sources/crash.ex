@@ -21,14 +21,22 @@ defmodule ElixirScope.Sources.Crash do
   @ancestors_max 16
 
   @type frame :: {module(), atom(), arity(), String.t() | nil, pos_integer() | nil}
-  @type t :: %{required(:type) => atom(), required(:reason) => term(), required(:frames) => [frame()], optional(atom()) => term()}
+  @type t :: %{
+          required(:type) => atom(),
+          required(:reason) => term(),
+          required(:frames) => [frame()],
+          optional(atom()) => term()
+        }
 
   @doc "The crash that a `:logger` event is about, or `nil`."
   @spec of_log(map()) :: t() | nil
   def of_log(%{msg: {:report, report}, meta: meta}), do: of_report(report, meta)
   # Newer versions of Logger have translated the report; what it was about stays in the metadata.
   def of_log(%{meta: %{crash_reason: crash} = meta}), do: of_meta(crash, meta)
-  def of_log(%{msg: {_format, arguments}, meta: %{error_logger: %{emulator: true}}} = event), do: of_emulator(arguments, event.meta)
+
+  def of_log(%{msg: {_format, arguments}, meta: %{error_logger: %{emulator: true}}} = event),
+    do: of_emulator(arguments, event.meta)
+
   def of_log(_event), do: nil
 
   defp of_report(%{label: {:proc_lib, :crash}, report: [info | _]}, meta) when is_list(info) do
@@ -42,7 +50,8 @@ defmodule ElixirScope.Sources.Crash do
     })
   end
 
-  defp of_report(%{label: {server, :terminate}} = report, meta) when server in [:gen_server, :gen_statem, :gen_event] do
+  defp of_report(%{label: {server, :terminate}} = report, meta)
+       when server in [:gen_server, :gen_statem, :gen_event] do
     {class, reason, stack} = reason(report[:reason])
     new(server, class, reason, stack, %{pid: meta[:pid], name: name(report[:name] || report[:handler])})
   end
@@ -52,7 +61,8 @@ defmodule ElixirScope.Sources.Crash do
     new(:task, class, reason, stack, %{pid: meta[:pid], name: name(report[:name]), starter: report[:starter]})
   end
 
-  defp of_report(%{label: {:supervisor, context}, report: report}, meta) when context != :progress and is_list(report) do
+  defp of_report(%{label: {:supervisor, context}, report: report}, meta)
+       when context != :progress and is_list(report) do
     {class, reason, stack} = reason(report[:reason])
     offender = List.wrap(report[:offender])
 
@@ -121,7 +131,10 @@ defmodule ElixirScope.Sources.Crash do
   defp class(reason), do: {:error, reason}
 
   defp exception(%{__exception__: true, __struct__: module}), do: module
-  defp exception(reason) when reason in [:undef, :function_clause], do: Exception.normalize(:error, reason, []).__struct__
+
+  defp exception(reason) when reason in [:undef, :function_clause],
+    do: Exception.normalize(:error, reason, []).__struct__
+
   defp exception({:badmatch, _}), do: MatchError
   defp exception({:case_clause, _}), do: CaseClauseError
   defp exception({:badkey, _, _}), do: KeyError
@@ -165,7 +178,9 @@ defmodule ElixirScope.Sources.Crash do
   defp initial_call({_, _, arity} = mfa) when is_integer(arity), do: mfa
   defp initial_call(_other), do: nil
 
-  defp ancestors(list) when is_list(list), do: list |> Enum.filter(&(is_pid(&1) or is_atom(&1))) |> Enum.take(@ancestors_max)
+  defp ancestors(list) when is_list(list),
+    do: list |> Enum.filter(&(is_pid(&1) or is_atom(&1))) |> Enum.take(@ancestors_max)
+
   defp ancestors(_other), do: nil
 
   defp start(offender) do

@@ -16,10 +16,17 @@ defmodule ElixirScope.Sources.Events do
 
   defp options(opts) do
     cond do
-      not Keyword.keyword?(opts) -> Fault.invalid(:options, opts, "give a keyword list")
-      unknown = Enum.find(Keyword.keys(opts), &(&1 not in [:source, :limit])) -> Fault.unknown(:option, unknown, [:source, :limit])
-      unknown = Enum.find(List.wrap(opts[:source]), &(&1 not in @sources)) -> Fault.unknown(:source, unknown, @sources)
-      true -> {:ok, Keyword.merge([source: @sources, limit: @limit], opts)}
+      not Keyword.keyword?(opts) ->
+        Fault.invalid(:options, opts, "give a keyword list")
+
+      unknown = Enum.find(Keyword.keys(opts), &(&1 not in [:source, :limit])) ->
+        Fault.unknown(:option, unknown, [:source, :limit])
+
+      unknown = Enum.find(List.wrap(opts[:source]), &(&1 not in @sources)) ->
+        Fault.unknown(:source, unknown, @sources)
+
+      true ->
+        {:ok, Keyword.merge([source: @sources, limit: @limit], opts)}
     end
   end
 

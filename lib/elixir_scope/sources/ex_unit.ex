@@ -27,9 +27,10 @@ defmodule ElixirScope.Sources.ExUnit do
 
   @typedoc """
   `:tests` - what is known of each test, by `{module, name}`; `:reached` - `[{{module, name} | {module, :setup_all} | nil, how,
-  literal, count}]`, with `nil` where no test ran; `:points` - `%{literal => %{mfa:, kind:, clause:, line:, column:}}`.
+  literal, count}]`, with `nil` where no test ran; `:needs` - `[{module, module, :compile | :export}]`, what the compiled test modules need;
+  `:points` - `%{literal => %{mfa:, kind:, clause:, line:, column:}}`.
   """
-  @type account :: %{tests: map(), reached: [tuple()], points: map()}
+  @type account :: %{tests: map(), reached: [tuple()], needs: [tuple()], points: map()}
 
   @doc """
   Begins to keep account of who reaches what. Options: `:root` - the directory that files are relative to (the current one).
@@ -58,11 +59,12 @@ defmodule ElixirScope.Sources.ExUnit do
 
     case seated(&Core.Work.attributed/0) do
       {:ok, reached, points} ->
-        {tests, keys} = Owners.stop()
+        {tests, keys, needs} = Owners.stop()
 
         {:ok,
          %{
            tests: tests,
+           needs: needs,
            reached: for({owner, how, literal, count} <- reached, do: {keys[owner], how, literal, count}),
            points:
              Map.new(points, fn {literal, mfa, kind, clause, line, column} ->

@@ -151,7 +151,9 @@ defmodule ElixirScope.Sources.Logger do
 
   # Whatever is configured, what we need stays: a new configuration without it would be the end of recording, in silence.
   @doc false
-  def changing_config(_how, %{config: own}, %{config: %{rate: _}} = new), do: {:ok, Map.update!(new, :config, &Map.merge(own, &1))}
+  def changing_config(_how, %{config: own}, %{config: %{rate: _}} = new),
+    do: {:ok, Map.update!(new, :config, &Map.merge(own, &1))}
+
   def changing_config(_how, old, new), do: {:ok, Map.put(new, :config, old.config)}
 
   @doc false

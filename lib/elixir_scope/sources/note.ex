@@ -49,8 +49,11 @@ defmodule ElixirScope.Sources.Note do
         with(file when file != nil <- text(meta[:file]), do: [file: file], else: (_ -> [])),
         if(is_integer(meta[:line]) and meta[:line] > 0, do: [line: meta[:line]], else: []),
         case meta[:mfa] do
-          {module, name, arity} when is_atom(module) and is_atom(name) and is_integer(arity) -> [mfa: {module, name, arity}]
-          _ -> []
+          {module, name, arity} when is_atom(module) and is_atom(name) and is_integer(arity) ->
+            [mfa: {module, name, arity}]
+
+          _ ->
+            []
         end
       ])
     )

@@ -138,7 +138,10 @@ defmodule ElixirScope.Sources.Server do
   end
 
   defp kept(state) do
-    if state.attached == %{}, do: :persistent_term.erase(@kept), else: :persistent_term.put(@kept, state.attached)
+    if state.attached == %{},
+      do: :persistent_term.erase(@kept),
+      else: :persistent_term.put(@kept, state.attached)
+
     state
   end
 
@@ -152,7 +155,9 @@ defmodule ElixirScope.Sources.Server do
   # Records and crashes come by one handler.
   defp log(attached) do
     what = for {source, what} <- [logger: :records, crashes: :crashes], is_map_key(attached, source), do: what
-    opts = Keyword.take(Map.get(attached, :logger) || Map.get(attached, :crashes) || [], [:level, :per_second])
+
+    opts =
+      Keyword.take(Map.get(attached, :logger) || Map.get(attached, :crashes) || [], [:level, :per_second])
 
     if what == [] do
       Records.detach()
@@ -163,7 +168,8 @@ defmodule ElixirScope.Sources.Server do
           :ok
 
         {:error, reason} ->
-          {:error, %Error{reason: :failed, message: "the logger refused the handler: #{inspect(reason)}", hint: nil}}
+          {:error,
+           %Error{reason: :failed, message: "the logger refused the handler: #{inspect(reason)}", hint: nil}}
       end
     end
   end

@@ -53,7 +53,8 @@ defmodule ElixirScope.Sources.Telemetry do
         :ok
 
       {:error, reason} ->
-        {:error, %Error{reason: :failed, message: "telemetry refused the handler: #{inspect(reason)}", hint: nil}}
+        {:error,
+         %Error{reason: :failed, message: "telemetry refused the handler: #{inspect(reason)}", hint: nil}}
     end
   end
 
@@ -65,7 +66,9 @@ defmodule ElixirScope.Sources.Telemetry do
         {events, _} -> events
       end
 
-    listened = if opts[:events], do: [], else: for(%{event_name: name} <- :telemetry.list_handlers([]), do: name)
+    listened =
+      if opts[:events], do: [], else: for(%{event_name: name} <- :telemetry.list_handlers([]), do: name)
+
     Enum.uniq(emitted ++ listened)
   end
 
@@ -93,7 +96,12 @@ defmodule ElixirScope.Sources.Telemetry do
   @doc false
   def handle(event, measurements, metadata, %{rate: rate}) do
     if Note.wanted?() and Rate.pass?(rate) do
-      Note.put(:telemetry, %{}, %{event: event, measurements: measurements, metadata: metadata, span: span(metadata)})
+      Note.put(:telemetry, %{}, %{
+        event: event,
+        measurements: measurements,
+        metadata: metadata,
+        span: span(metadata)
+      })
     end
 
     :ok
@@ -120,7 +128,9 @@ defmodule ElixirScope.Sources.Telemetry do
           into: %{},
           do: {{span, Enum.drop(name, -1)}, event}
 
-    for %{source: :telemetry, data: %{event: name, span: span}} = event <- events, span != nil, List.last(name) == :start do
+    for %{source: :telemetry, data: %{event: name, span: span}} = event <- events,
+        span != nil,
+        List.last(name) == :start do
       prefix = Enum.drop(name, -1)
       stopped = ends[{span, prefix}]
 

@@ -43,6 +43,12 @@ defmodule ElixirScope.TestSelection.Record do
   @sources ~w(.ex .exs .erl .hrl .xrl .yrl .eex .heex .leex)
   @file_bytes_max 2_000_000
   @cases_max 100
+  # Atoms of a kept record, which another VM has to know before it reads one.
+  @words [
+    [:describe, :file, :line, :type, :async, :result, :time_us, :how, :calls, :clauses, :coverage],
+    [:passed, :failed, :invalid, :skipped, :excluded, :unknown, :compile, :export, :runtime],
+    [:own, :descendant, :setup_all, :meanwhile]
+  ]
   @sureness %{own: 0, descendant: 1, setup_all: 2, meanwhile: 3}
 
   @doc """
@@ -54,7 +60,7 @@ defmodule ElixirScope.TestSelection.Record do
   def new(account, repository, modules, root) do
     with {:ok, ref} <- Handle.ref(repository),
          {:ok, defined} <- defined(repository),
-         {:ok, dependencies} <- dependencies(repository) do
+         {:ok, dependencies} <- dependencies(repository, account) do
       tests = tests(account, root)
       reach = account.reached |> Enum.reduce(%{}, &reach(&1, &2, account.points, tests)) |> covered(ref)
 
@@ -110,10 +116,11 @@ defmodule ElixirScope.TestSelection.Record do
 
   defp reach({nil, _how, _literal, _count}, reach, _points, _tests), do: reach
 
-  defp reach({{module, :setup_all}, _how, literal, count}, reach, points, tests) do
+  defp reach({{module, :setup_all}, how, literal, count}, reach, points, tests) do
     module = inspect(module)
     keys = for {{^module, _name} = key, _} <- tests, do: key
-    Enum.reduce(keys, reach, &add(&2, points, literal, &1, :setup_all, count))
+    how = if how == :meanwhile, do: :meanwhile, else: :setup_all
+    Enum.reduce(keys, reach, &add(&2, points, literal, &1, how, count))
   end
 
   defp reach({key, how, literal, count}, reach, points, _tests),
@@ -194,9 +201,17 @@ defmodule ElixirScope.TestSelection.Record do
     for {id, module, _share} <- defined, into: ran, do: {id, module}
   end
 
-  defp dependencies(repository) do
-    with {:ok, graph} <- GraphBuilder.dependency_graph(repository),
-         do: {:ok, for(%{from: from, to: to, kind: kind} <- graph.edges, do: {from, to, kind})}
+  # The source alone cannot tell when the code in a `test` runs: of what was compiled with the tests, the compiler knows.
+  defp dependencies(repository, account) do
+    needs = for {from, to, kind} <- account.needs, from != to, do: {inspect(from), inspect(to), kind}
+    compiled = for {{from, _}, _, _, _} <- account.reached, into: MapSet.new(), do: inspect(from)
+    compiled = for {from, _, _} <- needs, into: compiled, do: from
+
+    with {:ok, graph} <- GraphBuilder.dependency_graph(repository) do
+      known = for %{from: from, to: to, kind: kind} <- graph.edges, from not in compiled, do: {from, to, kind}
+      own = MapSet.new(for({from, _, _} <- known, do: from) ++ for({_, to, _} <- known, do: to))
+      {:ok, known ++ Enum.filter(needs, fn {_, to, _} -> to in own end)}
+    end
   end
 
   defp externals(modules, root) do
@@ -299,6 +314,7 @@ defmodule ElixirScope.TestSelection.Record do
   end
 
   defp decode(bytes, path) do
+    true = Enum.all?(List.flatten(@words), &is_atom/1)
     {@format, fields} = :erlang.binary_to_term(bytes, [:safe])
     {:ok, struct!(__MODULE__, fields)}
   rescue

@@ -79,19 +79,19 @@ fn work_attributed(env: Env<'_>) -> NifResult<Term<'_>> {
     Ok((atoms::ok(), reached, points).encode(env))
 }
 
-/// The calling process works for `owner` (1 and above) from here on, for its life.
+/// The calling process works for `owner` (1 and above), of a group (0 for none), from here on, for its life.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn work_begin(env: Env<'_>, owner: u32) -> rustler::Atom {
-    claim(env, owner, true)
+fn work_begin(env: Env<'_>, owner: u32, group: u32) -> rustler::Atom {
+    claim(env, owner, group, true)
 }
 
 /// The work of `owner` is at its end; what other processes do from here on is none of its.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn work_end(env: Env<'_>, owner: u32) -> rustler::Atom {
-    claim(env, owner, false)
+    claim(env, owner, 0, false)
 }
 
-fn claim(env: Env<'_>, owner: u32, begins: bool) -> rustler::Atom {
+fn claim(env: Env<'_>, owner: u32, group: u32, begins: bool) -> rustler::Atom {
     let Some(capture) = existing().filter(|capture| capture.is_attributing()) else {
         return atoms::ok();
     };
@@ -101,7 +101,8 @@ fn claim(env: Env<'_>, owner: u32, begins: bool) -> rustler::Atom {
     // SAFETY: a NIF that a process has called.
     let process = unsafe { self_word(env.as_c_arg()) };
     let started = Instant::now();
-    while capture.work(ring, process, owner, begins).is_err() && started.elapsed() < WAIT_MAX {
+    while capture.work(ring, process, owner, group, begins).is_err() && started.elapsed() < WAIT_MAX
+    {
         if capture.ingest(&mut Vm(env), SLICE).is_err() {
             std::thread::sleep(PAUSE_BETWEEN);
         }

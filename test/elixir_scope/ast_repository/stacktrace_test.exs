@@ -85,7 +85,9 @@ defmodule ElixirScope.ASTRepository.StacktraceTest do
         assert String.starts_with?(frame.ast_node_id, "Stacks.Deep.#{name}/#{arity}#"), inspect(frame)
       end
 
-      assert {:ok, %{ast_node_id: first, frames: ^frames}} = RuntimeCorrelator.correlate_exception(repository, reason, stack)
+      assert {:ok, %{ast_node_id: first, frames: ^frames}} =
+               RuntimeCorrelator.correlate_exception(repository, reason, stack)
+
       assert first == hd(own).ast_node_id
 
       # An event that brings its stacktrace leads to the same place.
@@ -101,10 +103,23 @@ defmodule ElixirScope.ASTRepository.StacktraceTest do
     end
   end
 
-  test "code that was changed since is told by its function, and less sure", %{repository: repository, dir: dir, path: path} do
+  test "code that was changed since is told by its function, and less sure", %{
+    repository: repository,
+    dir: dir,
+    path: path
+  } do
     {_, _, stack} = fail(:badmatch)
     {:ok, changed} = ASTRepository.new()
-    File.write!(path, String.replace(@source, "defmodule Stacks.Deep do\n", "defmodule Stacks.Deep do\n" <> String.duplicate("\n  @x 1\n", 9)))
+
+    File.write!(
+      path,
+      String.replace(
+        @source,
+        "defmodule Stacks.Deep do\n",
+        "defmodule Stacks.Deep do\n" <> String.duplicate("\n  @x 1\n", 9)
+      )
+    )
+
     {:ok, _} = ASTRepository.import_project(changed, dir)
     File.write!(path, @source)
 
@@ -119,6 +134,8 @@ defmodule ElixirScope.ASTRepository.StacktraceTest do
   test "what is no stacktrace is said to be none", %{repository: repository} do
     assert {:error, %{reason: :invalid_argument}} = RuntimeCorrelator.correlate_stacktrace(repository, :none)
     assert {:ok, []} = RuntimeCorrelator.correlate_stacktrace(repository, [:strange, {1, 2}])
-    assert {:error, %{reason: :not_found}} = RuntimeCorrelator.correlate_exception(repository, :x, [{:lists, :map, 2, []}])
+
+    assert {:error, %{reason: :not_found}} =
+             RuntimeCorrelator.correlate_exception(repository, :x, [{:lists, :map, 2, []}])
   end
 end

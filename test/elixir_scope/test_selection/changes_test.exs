@@ -34,7 +34,9 @@ defmodule ElixirScope.TestSelection.ChangesTest do
 
   test "layout, comments, types and a moved line are nothing" do
     assert :unchanged = of([{"  @rate 3", "\n\n  # the rate\n  @rate   3"}])
-    assert {:ok, %{functions: [], around: false, docs: false}} = of([{"@spec add(map, term) :: map", "@spec add(map, atom) :: map"}])
+
+    assert {:ok, %{functions: [], around: false, docs: false}} =
+             of([{"@spec add(map, term) :: map", "@spec add(map, atom) :: map"}])
   end
 
   test "a function that differs, comes, goes, or gets another name" do
@@ -44,7 +46,9 @@ defmodule ElixirScope.TestSelection.ChangesTest do
     assert {:ok, %{functions: [%{old: nil, new: "Cart.empty?/1"}], around: false}} =
              of([{"  defp unused(x), do: x", "  defp unused(x), do: x\n  def empty?(cart), do: cart == %{}"}])
 
-    assert {:ok, %{functions: [%{old: "Cart.unused/1", new: nil}], around: false}} = of([{"  defp unused(x), do: x\n", ""}])
+    assert {:ok, %{functions: [%{old: "Cart.unused/1", new: nil}], around: false}} =
+             of([{"  defp unused(x), do: x\n", ""}])
+
     assert {:ok, %{functions: functions}} = of([{"def total(", "def sum("}])
     assert [%{old: "Cart.total/1", new: "Cart.sum/1"}] = functions
   end
@@ -64,7 +68,11 @@ defmodule ElixirScope.TestSelection.ChangesTest do
   end
 
   test "what stands around functions" do
-    for edit <- [{"@rate 3", "@rate 4"}, {"use Agent", "use GenServer"}, {"@rate 3", "@rate 3\n  defstruct [:a]"}] do
+    for edit <- [
+          {"@rate 3", "@rate 4"},
+          {"use Agent", "use GenServer"},
+          {"@rate 3", "@rate 3\n  defstruct [:a]"}
+        ] do
       assert {:ok, %{around: true, functions: [], modules: ["Cart"]}} = of([edit])
     end
   end
@@ -78,7 +86,14 @@ defmodule ElixirScope.TestSelection.ChangesTest do
              of([{"  defmacro rate", "  defmodule Line do\n    def f, do: 1\n  end\n\n  defmacro rate"}])
 
     assert {:ok, %{went: ["Cart"], functions: functions}} = Changes.of(@cart, nil, "lib/cart.ex")
-    assert Enum.sort(for one <- functions, do: one.old) == ["Cart.add/2", "Cart.rate/0", "Cart.total/1", "Cart.unused/1"]
+
+    assert Enum.sort(for one <- functions, do: one.old) == [
+             "Cart.add/2",
+             "Cart.rate/0",
+             "Cart.total/1",
+             "Cart.unused/1"
+           ]
+
     assert {:error, _} = Changes.of(@cart, "defmodule Cart do", "lib/cart.ex")
   end
 end

@@ -22,7 +22,9 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
 
     case within(Map.get(sites, name, []), module) do
       [] ->
-        open = for {pattern, found} <- sites, :_ in pattern, fits_name?(pattern, name), site <- found, do: site
+        open =
+          for {pattern, found} <- sites, :_ in pattern, fits_name?(pattern, name), site <- found, do: site
+
         open |> within(module) |> share(fn _ -> @open_name end)
 
       exact ->
@@ -65,7 +67,9 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
           do: {weight, clause}
 
     fitting
-    |> Enum.group_by(fn {_, clause} -> {module_of(clause), clause.in_receive && clause.function, clause.kind} end)
+    |> Enum.group_by(fn {_, clause} ->
+      {module_of(clause), clause.in_receive && clause.function, clause.kind}
+    end)
     |> Enum.flat_map(fn {_, clauses} -> first_taker(clauses) end)
     |> rank()
   end
@@ -75,7 +79,11 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
 
   # Up to and with the first clause that surely takes it.
   defp first_taker(clauses) do
-    {refusing, rest} = clauses |> Enum.sort_by(fn {_, one} -> {one.line, one.column} end) |> Enum.split_while(fn {_, one} -> one.guarded end)
+    {refusing, rest} =
+      clauses
+      |> Enum.sort_by(fn {_, one} -> {one.line, one.column} end)
+      |> Enum.split_while(fn {_, one} -> one.guarded end)
+
     refusing ++ Enum.take(rest, 1)
   end
 
@@ -102,9 +110,15 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
   defp fit(_term, {name, _, context}) when is_atom(name) and is_atom(context), do: {:ok, 0}
 
   defp fit(term, {:{}, _, elements}) when is_list(elements),
-    do: if(is_tuple(term) and tuple_size(term) == length(elements), do: all(Tuple.to_list(term), elements, 2), else: :no)
+    do:
+      if(is_tuple(term) and tuple_size(term) == length(elements),
+        do: all(Tuple.to_list(term), elements, 2),
+        else: :no
+      )
 
-  defp fit(term, {left, right}), do: if(is_tuple(term) and tuple_size(term) == 2, do: all(Tuple.to_list(term), [left, right], 2), else: :no)
+  defp fit(term, {left, right}),
+    do:
+      if(is_tuple(term) and tuple_size(term) == 2, do: all(Tuple.to_list(term), [left, right], 2), else: :no)
 
   defp fit(term, {:%{}, _, pairs}) when is_map(term) and is_list(pairs) do
     Enum.reduce_while(pairs, {:ok, 1}, fn {key, pattern}, {:ok, weight} ->
@@ -125,12 +139,24 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
   end
 
   defp fit(%_{} = term, {:%, _, [_open, fields]}), do: fit(Map.from_struct(term), fields)
-  defp fit(term, [{:|, _, [head, tail]}]), do: if(match?([_ | _], term), do: all([hd(term), tl(term)], [head, tail], 1), else: :no)
-  defp fit(term, list) when is_list(list), do: if(is_list(term) and length_is(term, length(list)), do: all(term, list, 1), else: :no)
-  defp fit(term, {:<>, _, [prefix, _rest]}) when is_binary(prefix), do: if(is_binary(term) and String.starts_with?(term, prefix), do: {:ok, 3}, else: :no)
-  defp fit(term, {:__aliases__, _, parts}), do: if(Enum.all?(parts, &is_atom/1) and term == Module.concat(parts), do: {:ok, 3}, else: :no)
+
+  defp fit(term, [{:|, _, [head, tail]}]),
+    do: if(match?([_ | _], term), do: all([hd(term), tl(term)], [head, tail], 1), else: :no)
+
+  defp fit(term, list) when is_list(list),
+    do: if(is_list(term) and length_is(term, length(list)), do: all(term, list, 1), else: :no)
+
+  defp fit(term, {:<>, _, [prefix, _rest]}) when is_binary(prefix),
+    do: if(is_binary(term) and String.starts_with?(term, prefix), do: {:ok, 3}, else: :no)
+
+  defp fit(term, {:__aliases__, _, parts}),
+    do: if(Enum.all?(parts, &is_atom/1) and term == Module.concat(parts), do: {:ok, 3}, else: :no)
+
   defp fit(term, {type, _, []}) when is_atom(type), do: if(type?(term, type), do: {:ok, 1}, else: :no)
-  defp fit(term, {:=, _, [left, right]}), do: with({:ok, one} <- fit(term, left), {:ok, other} <- fit(term, right), do: {:ok, one + other})
+
+  defp fit(term, {:=, _, [left, right]}),
+    do: with({:ok, one} <- fit(term, left), {:ok, other} <- fit(term, right), do: {:ok, one + other})
+
   defp fit(_term, {_call, _, arguments}) when is_list(arguments), do: {:ok, 0}
   defp fit(term, literal), do: if(term === literal, do: {:ok, 3}, else: :no)
 

@@ -29,9 +29,10 @@ defmodule ElixirScope.Sources.ExUnit.Hook do
   def begin(kind, context) do
     with {_module, _name} = key <- key(kind, context) do
       number = Owners.number(key)
-      Core.Work.begin(number)
+      group = Owners.number({elem(key, 0), :setup_all})
+      Core.Work.begin(number, group)
       # Callbacks run in the reverse order of their registration: this one is the last.
-      ExUnit.Callbacks.on_exit({__MODULE__, number}, fn -> finish(number) end)
+      ExUnit.Callbacks.on_exit({__MODULE__, number}, fn -> finish(number, group) end)
     end
 
     :ok
@@ -42,8 +43,8 @@ defmodule ElixirScope.Sources.ExUnit.Hook do
   end
 
   # The process of the `on_exit` callbacks has done all its work by now, and it was for this test.
-  defp finish(number) do
-    Core.Work.begin(number)
+  defp finish(number, group) do
+    Core.Work.begin(number, group)
     Core.Work.finish(number)
     :ok
   end

@@ -34,8 +34,9 @@ defmodule ElixirScope.Sources.ExUnit.Owners do
   def stop do
     tests = for {{:test, key}, facts} <- rows(), into: %{}, do: {key, facts}
     keys = for {{:owner, key}, number} <- rows(), into: %{}, do: {number, key}
+    needs = for {{:need, from, to, kind}} <- rows(), do: {from, to, kind}
     safely(fn -> GenServer.stop(__MODULE__) end)
-    {tests, keys}
+    {tests, keys, needs}
   end
 
   defp rows do
@@ -59,6 +60,9 @@ defmodule ElixirScope.Sources.ExUnit.Owners do
 
   @doc "What is known of a test; of a repeated run, the later."
   def learn(key, facts), do: safely(fn -> :ets.insert(@table, {{:test, key}, facts}) end)
+
+  @doc "A module that is compiled needs another, as `:compile` or `:export`."
+  def need(from, to, kind), do: safely(fn -> :ets.insert(@table, {{:need, from, to, kind}}) end)
 
   @doc "The directory that files are relative to."
   def root do

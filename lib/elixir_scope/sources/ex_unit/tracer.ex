@@ -4,7 +4,7 @@ defmodule ElixirScope.Sources.ExUnit.Tracer do
   # functions are expanded when the rest of the module has been evaluated up to them: at the first event from one, ExUnit has
   # registered its own hook, and ours comes after it.
 
-  alias ElixirScope.Sources.ExUnit.Hook
+  alias ElixirScope.Sources.ExUnit.{Hook, Owners}
 
   @doc "Traces what is compiled from here on."
   def install do
@@ -20,11 +20,34 @@ defmodule ElixirScope.Sources.ExUnit.Tracer do
   end
 
   @doc false
+  def trace(event, env)
+
+  def trace({kind, _, module, _, _}, %{module: from} = env)
+      when kind in [:remote_macro, :imported_macro] and from != nil,
+      do: need(env, module, :compile)
+
+  def trace({kind, _, module, _}, %{module: from} = env)
+      when kind in [:struct_expansion, :import] and from != nil,
+      do: need(env, module, :export)
+
+  # In the body of the module: it is called while that is compiled.
+  def trace({kind, _, module, _, _}, %{module: from, function: nil} = env)
+      when kind in [:remote_function, :imported_function] and from != nil,
+      do: need(env, module, :compile)
+
   def trace(_event, %{module: module, function: {_name, _arity}}) when module != nil do
-    if Process.get(__MODULE__) == module, do: :ok, else: hook(module)
+    hook_once(module)
   end
 
   def trace(_event, _env), do: :ok
+
+  # What test modules need at compile time is known from here only: they are compiled in memory.
+  defp need(%{module: from} = env, module, kind) do
+    Owners.need(from, module, kind)
+    if env.function, do: hook_once(from), else: :ok
+  end
+
+  defp hook_once(module), do: if(Process.get(__MODULE__) == module, do: :ok, else: hook(module))
 
   defp hook(module) do
     if Module.open?(module) and Module.has_attribute?(module, :ex_unit_tests) do

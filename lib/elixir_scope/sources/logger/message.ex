@@ -52,7 +52,8 @@ defmodule ElixirScope.Sources.Logger.Message do
     end
   end
 
-  defp cut(text) when byte_size(text) <= @bytes_max, do: if(String.valid?(text), do: text, else: inspect(text))
+  defp cut(text) when byte_size(text) <= @bytes_max,
+    do: if(String.valid?(text), do: text, else: inspect(text))
 
   defp cut(text) do
     kept = binary_part(text, 0, @bytes_max)

@@ -47,12 +47,13 @@ impl Capture {
         Ok(())
     }
 
-    /// Records that `process` begins to work for `owner`, or that this owner's work ends.
+    /// Records that `process` begins to work for `owner` (of a group), or that this owner's work ends.
     pub fn work(
         &self,
         ring: &Ring,
         process: u64,
         owner: u32,
+        group: u32,
         begins: bool,
     ) -> std::result::Result<(), Full> {
         let kind = match begins {
@@ -64,7 +65,7 @@ impl Capture {
             Closing {
                 kind,
                 process,
-                token: u64::from(owner),
+                token: u64::from(group) << 32 | u64::from(owner),
                 point: 0,
                 reason: NO_REASON,
             },

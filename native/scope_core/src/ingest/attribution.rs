@@ -5,6 +5,9 @@
 //! that is known to descend from one (`relate`), whether this is told before or after. Everything else belongs to
 //! whoever was at work at that moment: with one owner at a time (tests that are not async) that is as much as can be
 //! known, with several it is a superset; both are marked. Nothing is ever left out.
+//!
+//! Owners have a *group*: the tests of a module, with its `setup_all` as the group's own number. What the group's own number would
+//! answer for meanwhile is the business of its members while one of them is at work.
 
 use ahash::{AHashMap, AHashSet};
 
@@ -54,8 +57,8 @@ pub struct Attribution {
     current: AHashMap<u64, usize>,
     /// The last record was of this process: most are of the same as the one before.
     last: Option<(u64, usize)>,
-    /// Owners at work, ascending; and the number of that set.
-    working: Vec<u32>,
+    /// Owners at work with their groups, ascending; and the number of the set of those that answer.
+    working: Vec<(u32, u32)>,
     sets: Vec<Vec<u32>>,
     numbers: AHashMap<Vec<u32>, u32>,
     set: u32,
@@ -78,7 +81,11 @@ impl Attribution {
     pub fn record(&mut self, record: &Record) {
         match record.kind {
             RecordKind::Enter | RecordKind::Reach => self.reach(record.process, record.point),
-            RecordKind::WorkBegin => self.begin(record.process, record.payload as u32),
+            RecordKind::WorkBegin => self.begin(
+                record.process,
+                record.payload as u32,
+                (record.payload >> 32) as u32,
+            ),
             RecordKind::WorkEnd => self.end(record.payload as u32),
             RecordKind::Down => {
                 self.current.remove(&record.process);
@@ -107,34 +114,43 @@ impl Attribution {
     }
 
     /// A second claim of a process (a module's `setup_all`, and nothing else) changes nothing that it did before.
-    fn begin(&mut self, process: u64, owner: u32) {
+    fn begin(&mut self, process: u64, owner: u32, group: u32) {
         if owner == 0 {
             return;
         }
         let life = self.life(process);
         self.lives[life].owner = Some(owner);
         self.lives[life].asked = true;
-        if let Err(at) = self.working.binary_search(&owner) {
-            self.working.insert(at, owner);
+        if let Err(at) = self.working.binary_search(&(owner, group)) {
+            self.working.insert(at, (owner, group));
             self.enter_set();
         }
     }
 
     fn end(&mut self, owner: u32) {
-        if let Ok(at) = self.working.binary_search(&owner) {
-            self.working.remove(at);
+        let before = self.working.len();
+        self.working.retain(|(working, _)| *working != owner);
+        if self.working.len() < before {
             self.enter_set();
         }
     }
 
     fn enter_set(&mut self) {
-        if let Some(number) = self.numbers.get(&self.working) {
+        let member = |group: u32| {
+            let others = self.working.iter();
+            others
+                .clone()
+                .any(|(owner, of)| *of == group && *owner != group)
+        };
+        let answering = self.working.iter().filter(|(owner, _)| !member(*owner));
+        let answering: Vec<u32> = answering.map(|(owner, _)| *owner).collect();
+        if let Some(number) = self.numbers.get(&answering) {
             self.set = *number;
             return;
         }
         self.set = self.sets.len() as u32;
-        self.sets.push(self.working.clone());
-        self.numbers.insert(self.working.clone(), self.set);
+        self.sets.push(answering.clone());
+        self.numbers.insert(answering, self.set);
     }
 
     #[inline]
@@ -326,6 +342,43 @@ mod tests {
                 (2, Descendant, 70, 1),
                 (2, Descendant, 71, 1),
                 (2, Meanwhile, 72, 1),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_group_answers_when_none_of_its_members_is_at_work() {
+        let mut it = Attribution::new();
+        let member = |owner: u64| 5 << 32 | owner;
+        let (server, all) = (9, 10);
+        see(
+            &mut it,
+            &[
+                (WorkBegin, all, member(5)),
+                (Enter, all, 70),
+                (Enter, server, 71),
+            ],
+        );
+        see(
+            &mut it,
+            &[
+                (WorkBegin, 11, member(6)),
+                (Enter, server, 72),
+                (WorkEnd, 11, member(6)),
+            ],
+        );
+        see(
+            &mut it,
+            &[(Enter, server, 73), (WorkEnd, all, 5), (Enter, server, 74)],
+        );
+        check(
+            &it,
+            &[
+                (0, Meanwhile, 74, 1),
+                (5, Own, 70, 1),
+                (5, Meanwhile, 71, 1),
+                (5, Meanwhile, 73, 1),
+                (6, Meanwhile, 72, 1),
             ],
         );
     }
