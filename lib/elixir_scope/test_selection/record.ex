@@ -209,7 +209,7 @@ defmodule ElixirScope.TestSelection.Record do
 
     with {:ok, graph} <- GraphBuilder.dependency_graph(repository) do
       known = for %{from: from, to: to, kind: kind} <- graph.edges, from not in compiled, do: {from, to, kind}
-      own = MapSet.new(for({from, _, _} <- known, do: from) ++ for({_, to, _} <- known, do: to))
+      own = MapSet.new(graph.nodes, & &1.id)
       {:ok, known ++ Enum.filter(needs, fn {_, to, _} -> to in own end)}
     end
   end
