@@ -82,6 +82,9 @@ defmodule ElixirScope.Native do
   def capture_limits, do: missing()
   def capture_spent, do: missing()
 
+  # notes: what other sources tell
+  def capture_note(_source, _term), do: missing()
+
   # work: for whom the code runs
   def work_attribute, do: missing()
   def work_attributed, do: missing()

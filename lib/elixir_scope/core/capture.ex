@@ -24,6 +24,10 @@ defmodule ElixirScope.Core.Capture do
 
   def unignore(other), do: not_local(other)
 
+  # notes
+  @doc "What another source tells of the calling process, as an event of it: bounded, redacted, and dropped when there is no room."
+  def note(source, term), do: Core.call(fn -> Native.capture_note(source, term) end)
+
   # points
   @doc """
   Makes the points of a build known, once per VM; more often does nothing. `points` is a list of

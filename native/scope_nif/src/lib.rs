@@ -7,6 +7,7 @@ mod error;
 mod flow;
 mod gates;
 mod meaning;
+mod notes;
 mod probe;
 mod probe_values;
 mod repository;

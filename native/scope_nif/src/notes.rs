@@ -1,0 +1,61 @@
+//! What other sources tell of a process: log records, crashes, telemetry events. They are written where the probes
+//! write, so their place among the process's calls is exact.
+
+use rustler::codegen_runtime::inventory;
+use rustler::sys::{ErlNifEnv, ErlNifTerm, c_int};
+use scope_core::capture::config::{CaptureConfig, Mode};
+use scope_core::capture::record::RecordKind;
+use scope_core::capture::{Closing, NO_REASON};
+
+use crate::capture::{existing, ring, self_word};
+use crate::probe::{Arguments, unsigned};
+use crate::values;
+use crate::{atoms, raw_nif};
+
+raw_nif!(c"capture_note", 2, note);
+
+/// A message of 4 kB fits, with what stands around it.
+const BOUNDS: CaptureConfig = CaptureConfig {
+    mode: Mode::Full,
+    depth: 8,
+    width: 64,
+    bytes: 6 * 1024,
+    time_ns: 50_000,
+};
+
+/// Of no point: the activation is the innermost open one of the process.
+const NO_POINT: u32 = u32::MAX;
+
+/// `capture_note(source, term)`: `:ok` always. Nobody waits for room: what has none is counted as dropped, whatever is
+/// said of probes, since a log record must never hold its process.
+unsafe extern "C" fn note(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -> ErlNifTerm {
+    unsafe {
+        if let Some(capture) = existing().filter(|capture| capture.is_active())
+            && let Some(source) = unsigned(env, *arguments).and_then(|it| u8::try_from(it).ok())
+        {
+            let process = self_word(env);
+            if !capture.ignored.holds(process) {
+                match ring(capture) {
+                    Some(ring) => {
+                        let value = values::encode(env, *arguments.add(1), &BOUNDS);
+                        let mut blob = Vec::with_capacity(1 + value.len());
+                        blob.push(source);
+                        blob.extend_from_slice(value);
+                        let closing = Closing {
+                            kind: RecordKind::Note,
+                            process,
+                            token: 0,
+                            point: NO_POINT,
+                            reason: NO_REASON,
+                        };
+                        if capture.close_with(ring, closing, &blob).is_err() {
+                            ring.count_dropped(RecordKind::Note);
+                        }
+                    }
+                    None => capture.threads.count_no_ring(),
+                }
+            }
+        }
+        atoms::ok().as_c_arg()
+    }
+}
