@@ -8,9 +8,6 @@ defmodule ElixirScope.Sources do
       require Logger
       Logger.warning("stock is low")
       ElixirScope.Capture.flush()
-      {:ok, [event]} = ElixirScope.Sources.events(repository, source: :logger)
-      event.data.message
-      #=> "stock is low"
 
   | source | what | module |
   |---|---|---|
@@ -24,7 +21,7 @@ defmodule ElixirScope.Sources do
   happens, its successor attaches them again; `detach/0` leaves nothing behind.
   """
 
-  alias ElixirScope.{ASTRepository, Error}
+  alias ElixirScope.Error
   alias ElixirScope.Sources.{Note, Server}
 
   @typedoc """
@@ -84,13 +81,4 @@ defmodule ElixirScope.Sources do
 
   defp place(%{} = map), do: Note.place(map)
   defp place(_other), do: %{}
-
-  @doc """
-  Events of these sources that the repository's log holds, oldest first.
-
-    * `:source` - only of this one, or these: `:logger`, `:crash`, `:telemetry`, `:exception`, `:test`, `:caller`
-    * `:limit` - the newest so many (1000)
-  """
-  @spec events(ASTRepository.repository(), keyword()) :: {:ok, [event()]} | {:error, Error.t()}
-  def events(repository, opts \\ []), do: ElixirScope.Sources.Events.read(repository, opts)
 end

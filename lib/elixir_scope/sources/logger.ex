@@ -125,19 +125,26 @@ defmodule ElixirScope.Sources.Logger do
     end
   end
 
-  defp record(%{level: level, meta: meta} = event, what) do
+  defp record(event, what) do
+    with {source, place, data} <- told(event, what), do: Note.put(source, place, data)
+  end
+
+  @doc false
+  # What is recorded of an event, `nil` for nothing.
+  def told(%{level: level, meta: meta} = event, what) do
     case if(:crashes in what, do: Crash.of_log(event)) do
       %{} = crash ->
-        Note.put(:crash, Note.place(meta), crash)
+        {:crash, Note.place(meta), crash}
 
       nil ->
         if :records in what do
-          Note.put(:logger, Note.place(meta), %{
-            level: level,
-            message: Message.text(event),
-            domain: Map.get(meta, :domain, []),
-            metadata: metadata(meta)
-          })
+          {:logger, Note.place(meta),
+           %{
+             level: level,
+             message: Message.text(event),
+             domain: Map.get(meta, :domain, []),
+             metadata: metadata(meta)
+           }}
         end
     end
   end

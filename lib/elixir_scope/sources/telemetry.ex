@@ -116,7 +116,7 @@ defmodule ElixirScope.Sources.Telemetry do
   defp span(_metadata), do: nil
 
   @doc """
-  Spans of events (those that `ElixirScope.Sources.events/2` gives), each `:start` with the `:stop` or `:exception` of its
+  Spans of `t:ElixirScope.Sources.event/0`s, each `:start` with the `:stop` or `:exception` of its
   context: `%{name:, pid:, started:, stopped:, duration_ns:, outcome: :stop | :exception | :open}`, in the order of the starts.
   """
   @spec spans([Sources.event()]) :: [map()]
