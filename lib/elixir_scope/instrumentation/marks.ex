@@ -145,5 +145,7 @@ defmodule ElixirScope.Instrumentation.Marks do
   def entry([{:block, anno, [woven(:entry, _) = first | rest]} | body]),
     do: entry([first, {:block, anno, rest} | body])
 
+  # A macro that asks for its caller begins with what the compiler does for that.
+  def entry([first, woven(:entry, _) = mark | rest]), do: entry([mark, first | rest])
   def entry(body), do: {nil, body}
 end

@@ -19,6 +19,9 @@ defmodule ElixirScope.Instrumentation.LoopsTest do
     )
   end
 
+  # With calls only, and with all that can be recorded.
+  @ways [[], [capture: :all]]
+
   @look """
   def look do
     :erlang.garbage_collect()
@@ -30,9 +33,11 @@ defmodule ElixirScope.Instrumentation.LoopsTest do
   """
 
   test "a tail loop of ten million iterations runs in constant memory" do
-    twin = Twin.compile("def loop(0, _), do: look()\ndef loop(n, acc), do: loop(n - 1, acc + n)\n" <> @look)
-    module = Twin.load(twin, :instrumented)
-    assert words(fn -> module.loop(10_000_000, 0) end) < @words_max
+    for {way, n} <- Enum.zip(@ways, [10_000_000, 1_000_000]) do
+      source = "def loop(0, _), do: look()\ndef loop(n, acc), do: loop(n - 1, acc + n)\n" <> @look
+      module = source |> Twin.compile(way) |> Twin.load(:instrumented)
+      assert words(fn -> module.loop(n, 0) end) < @words_max
+    end
   end
 
   test "mutual tail recursion across modules runs in constant memory" do
@@ -98,10 +103,11 @@ defmodule ElixirScope.Instrumentation.LoopsTest do
     end
     """
 
-    twin = Twin.compile(body <> @look)
-    module = Twin.load(twin, :instrumented)
-    assert words(fn -> module.loop(700_000) end) < @words_max
-    assert words(fn -> module.other(300_000) end) < @words_max
+    for way <- @ways do
+      module = Twin.compile(body <> @look, way) |> Twin.load(:instrumented)
+      assert words(fn -> module.loop(700_000) end) < @words_max
+      assert words(fn -> module.other(300_000) end) < @words_max
+    end
   end
 
   test "a server loop runs in constant memory" do
@@ -118,16 +124,18 @@ defmodule ElixirScope.Instrumentation.LoopsTest do
     end
     """
 
-    module = Twin.compile(body) |> Twin.load(:instrumented)
-    pid = module.start()
-    for _ <- 1..1_000_000, do: send(pid, {:add, 1})
-    Process.sleep(10)
-    send(pid, {:get, self()})
-    assert_receive {1_000_000, _}, 30_000
-    :erlang.garbage_collect(pid)
-    send(pid, {:get, self()})
-    assert_receive {1_000_000, words}, 5_000
-    assert words < @words_max
+    for way <- @ways do
+      module = Twin.compile(body, way) |> Twin.load(:instrumented)
+      pid = module.start()
+      for _ <- 1..1_000_000, do: send(pid, {:add, 1})
+      Process.sleep(10)
+      send(pid, {:get, self()})
+      assert_receive {1_000_000, _}, 30_000
+      :erlang.garbage_collect(pid)
+      send(pid, {:get, self()})
+      assert_receive {1_000_000, words}, 5_000
+      assert words < @words_max
+    end
   end
 
   test "this test can fail: a body that is not a tail call does grow" do

@@ -382,9 +382,9 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
      """}
   ]
 
-  for {what, body} <- @cases do
-    test what do
-      twin = Twin.compile(unquote(body), prelude: @prelude)
+  for {what, body} <- @cases, {how, options} <- [{"calls", []}, {"everything", [capture: :all]}] do
+    test "#{what}: #{how}" do
+      twin = Twin.compile(unquote(body), [prelude: @prelude] ++ unquote(options))
       assert {:value, _} = Twin.same(twin, & &1.run())
     end
   end
@@ -476,9 +476,10 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
           match: 1
         ] do
       test "#{function}(#{inspect(argument)})" do
-        twin = Twin.compile(@deep)
-
-        Twin.same(twin, fn module -> apply(module, unquote(function), [unquote(argument)]) end)
+        for options <- [[], [capture: :all]] do
+          twin = Twin.compile(@deep, options)
+          Twin.same(twin, fn module -> apply(module, unquote(function), [unquote(argument)]) end)
+        end
       end
     end
   end

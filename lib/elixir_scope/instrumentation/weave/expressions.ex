@@ -7,6 +7,12 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
   alias ElixirScope.Instrumentation.Weave.{Calls, Clauses, Patterns, State}
 
   @doc "An expression: `{expression, scope after it, state}`."
+  # The tail of a list is written, and is no node.
+  def walk({:|, meta, [head, tail]}, scope, state) do
+    {[head, tail], scope, state} = each([head, tail], scope, state)
+    {{:|, meta, [head, tail]}, scope, state}
+  end
+
   def walk({_, meta, _} = node, scope, state) when is_list(meta) do
     {inner, after_it, state} = form(node, scope, state)
     {inner, state} = around(node, inner, scope, state)
