@@ -20,6 +20,11 @@ defmodule ElixirScope do
     * `:except` - modules to leave out, said in the same ways
     * `:coverage` - mark branches too, for test coverage by node; default `false`
     * `:probe` - the module to report to, default `ElixirScope.Probe`
+    * `:capture` - what to record beyond calls, for all of these modules: `[:args, :result]`, `:all`, ...
+    * `:points` - what to record where, and under which conditions; both in `ElixirScope.Instrumentation.Plan`
+    * `:plan` - a plan that was made before
+
+  Other options than last time make another version of the module, which takes the place of the one before.
 
   ## Result
 
@@ -38,6 +43,15 @@ defmodule ElixirScope do
       {:ok, result} = ElixirScope.instrument("MyApp.Cart.*")
       result.modules
       #=> [MyApp.Cart, MyApp.Cart.Line]
+
+      {:ok, result} =
+        ElixirScope.instrument(MyApp.Cart,
+          capture: [:args, :result],
+          points: [%{function: {:total, 2}, kinds: [:variables], when: quote(do: length(items) > 3), id: :big}]
+        )
+
+      result.placed[:big]
+      #=> the points that came of it
   """
   @spec instrument(Selection.t(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
   def instrument(selection, options \\ []), do: Live.instrument(selection, options)

@@ -138,7 +138,7 @@ defmodule ElixirScope.Observation do
 
   defp instrument(opts) do
     with {:ok, selection} <- selection(Keyword.get(opts, :modules), List.wrap(opts[:only])),
-         do: ElixirScope.instrument(selection, Keyword.take(opts, [:coverage]))
+         do: ElixirScope.instrument(selection, Keyword.take(opts, [:coverage, :capture, :points, :plan]))
   end
 
   defp selection(nil, only) do

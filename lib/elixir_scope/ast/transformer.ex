@@ -16,10 +16,11 @@ defmodule ElixirScope.AST.Transformer do
   ids that they have without it, and code that `use` or other macros bring is instrumented too.
   """
 
-  alias ElixirScope.{Error, Suggest}
   alias ElixirScope.AST.Transformer.Hook
+  alias ElixirScope.{Error, Instrumentation, Suggest}
+  alias ElixirScope.Instrumentation.Plan
 
-  @options [:correlation_enabled, :capture_variables, :probe]
+  @options [:correlation_enabled, :capture_variables, :probe, :capture, :points, :plan]
 
   @doc """
   Makes every module in `quoted` instrument itself when it is compiled.
@@ -31,8 +32,8 @@ defmodule ElixirScope.AST.Transformer do
 
     * `:correlation_enabled` - default `true`; `false` gives `quoted` back as it is
     * `:probe` - the module to report to, default `ElixirScope.Probe`
-    * `:capture_variables` - `true` or `false`; accepted for forward compatibility: calls are recorded, the values of
-      variables are not yet
+    * `:capture_variables` - `true` to record arguments, results and every variable that is bound
+    * `:capture`, `:points`, `:plan` - what else to record, see `ElixirScope.Instrumentation.Plan`
 
   Raises `ElixirScope.Error` for other options. A module that cannot be instrumented (see
   `ElixirScope.Instrumentation.instrument_binary/2`) is compiled as it is, with a warning.
@@ -42,8 +43,22 @@ defmodule ElixirScope.AST.Transformer do
     options = validate(options)
 
     if Keyword.get(options, :correlation_enabled, true),
-      do: quoted |> hook(Keyword.take(options, [:probe])) |> name_last(),
+      do: quoted |> hook(shaping(options)) |> name_last(),
       else: quoted
+  end
+
+  @variables [:args, :result, :parameters, :variables]
+
+  defp shaping(options) do
+    options =
+      if options[:capture_variables],
+        do: Keyword.update(options, :capture, @variables, &(List.wrap(&1) ++ @variables)),
+        else: options
+
+    case Plan.new(options) do
+      {:ok, _} -> Instrumentation.shaping(options)
+      {:error, error} -> raise error
+    end
   end
 
   defp validate(options) when is_map(options) and not is_struct(options),
@@ -88,10 +103,11 @@ defmodule ElixirScope.AST.Transformer do
         single -> [single]
       end
 
-    probe = if options[:probe], do: [put.(Hook.attribute(), options[:probe])], else: []
+    # Escaped: a plan has quoted code in it.
+    shape = if options == [], do: [], else: [put.(Hook.attribute(), Macro.escape(options))]
     # The hook reads the debug information, which test files are compiled without from Elixir 1.15 on.
     hook = [put.(:compile, {:debug_info, true}), put.(:after_compile, {Hook, :instrument})]
-    {:__block__, [], hook ++ probe ++ expressions}
+    {:__block__, [], hook ++ shape ++ expressions}
   end
 
   defp name_last({:__block__, meta, [_ | _] = expressions} = block) do

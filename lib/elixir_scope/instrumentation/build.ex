@@ -27,7 +27,7 @@ defmodule ElixirScope.Instrumentation.Build do
   Brings `target` up to date with the modules of `ebins`, a list of `{app, directory}`.
 
     * `:modules`, `:except` - validated selections (`Selection.validate/1`); `nil` is all, none
-    * `:probe`, `:coverage` - as for `Instrumentation.instrument_binary/2`
+    * `:probe`, `:coverage`, `:capture`, `:points`, `:plan` - as for `Instrumentation.instrument_binary/2`
     * `:force` - instrument even what did not change
   """
   @spec run([{atom(), Path.t()}], Path.t(), Path.t(), keyword()) :: t()

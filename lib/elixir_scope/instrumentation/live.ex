@@ -3,16 +3,19 @@ defmodule ElixirScope.Instrumentation.Live do
   # Instruments and restores modules of the running VM.
 
   alias ElixirScope.{Error, Instrumentation}
-  alias ElixirScope.Instrumentation.{Eligibility, Loader, Result, Selection}
+  alias ElixirScope.Instrumentation.{Eligibility, Loader, Plan, Result, Selection}
 
   def instrument(selection, options) do
-    with {:ok, parts} <- Selection.validate(selection),
+    with {:ok, _plan} <- Plan.new(options),
+         {:ok, parts} <- Selection.validate(selection),
          {:ok, except} <- Selection.validate(Keyword.get(options, :except, [])),
          [_ | _] = modules <- Selection.resolve(parts) -- Selection.resolve(except) do
-      modules
-      |> prepare(Instrumentation.shaping(options))
+      prepared = prepare(modules, Instrumentation.shaping(options))
+
+      prepared
       |> Enum.map(fn {module, prepared} -> {module, apply_one(module, prepared)} end)
       |> result(fn -> nothing(selection) end)
+      |> with_plan(prepared)
     else
       [] -> {:error, nothing(selection)}
       error -> error
@@ -32,18 +35,28 @@ defmodule ElixirScope.Instrumentation.Live do
     with :ok <- Eligibility.by_name(module),
          {:ok, beam, file} <- Loader.original(module),
          {:ok, build} <- Instrumentation.build(beam, options) do
-      if Loader.loaded_build(module) == build,
+      # What is loaded already is only made again to tell where a plan's points are.
+      if Loader.loaded_build(module) == build and not planned?(options),
         do: :unchanged,
         else: instrument_one(beam, file, options)
     end
   end
 
+  defp planned?(options), do: Enum.any?([:points, :plan], &Keyword.has_key?(options, &1))
+
   defp instrument_one(beam, file, options) do
     with {:ok, instrumented} <- Instrumentation.instrument_binary(beam, options),
-         do: {:ok, instrumented.binary, file}
+         do: {:ok, instrumented, file}
   end
 
-  defp apply_one(module, {:ok, binary, file}), do: Loader.load_instrumented(module, binary, file)
+  defp with_plan({:ok, result}, prepared) do
+    told = for {module, {:ok, instrumented, _}} <- prepared, do: {module, instrumented}
+    {:ok, Result.with_plan(result, told)}
+  end
+
+  defp with_plan(error, _prepared), do: error
+
+  defp apply_one(module, {:ok, instrumented, file}), do: Loader.load_instrumented(module, instrumented.binary, file)
   defp apply_one(_module, :unchanged), do: {:ok, :unchanged}
   defp apply_one(_module, other), do: other
 

@@ -19,9 +19,19 @@ defmodule ElixirScope.Instrumentation.Loader do
   def load_instrumented(module, binary, file) do
     with {:ok, carried} <- Carrier.read(binary),
          :ok <- ready(),
+         :ok <- helpers(carried),
          :ok <- Registration.register(module, carried.build, carried.points) do
       if loaded_build(module) == carried.build, do: {:ok, :unchanged}, else: load(module, binary, file)
     end
+  end
+
+  # The user's own code that goes with it. The same code has the same name, and what is there is not replaced.
+  defp helpers(carried) do
+    for {helper, binary} <- Map.get(carried, :helpers, []), not :erlang.module_loaded(helper) do
+      {:module, ^helper} = :code.load_binary(helper, ~c"custom", binary)
+    end
+
+    :ok
   end
 
   # The probes and their library must be there before the first module that could be needed to load them is replaced.

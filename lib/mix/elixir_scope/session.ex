@@ -25,6 +25,7 @@ defmodule Mix.ElixirScope.Session do
   """
   def observe(name, opts, fun, finish \\ fn _observation, _path -> :ok end) do
     ready()
+    settings = Settings.read()
 
     observation =
       Console.ok!(
@@ -32,7 +33,8 @@ defmodule Mix.ElixirScope.Session do
           source: Project.root(),
           modules: modules(name),
           only: Keyword.get(opts, :only_modules, []),
-          coverage: Settings.read().coverage,
+          coverage: settings.coverage,
+          plan: settings.plan,
           # The VM ends with the task, and processes of the application still run this code.
           keep_instrumented: true,
           progress: &Console.progress/2

@@ -5,12 +5,12 @@ defmodule Mix.ElixirScope.Settings do
   #   * the project key `elixir_scope: [...]` in mix.exs
   #   * `config :elixir_scope, instrument: [...]`, whose keys win
 
-  alias ElixirScope.Instrumentation.{Facts, Selection}
+  alias ElixirScope.Instrumentation.{Facts, Plan, Selection}
   alias ElixirScope.Suggest
 
-  defstruct [:enabled, :modules, :except, :ebins, :target, :manifest, :facts, :probe, :coverage]
+  defstruct [:enabled, :modules, :except, :ebins, :target, :manifest, :facts, :probe, :coverage, :plan]
 
-  @keys [:enabled, :modules, :except, :apps, :probe, :coverage]
+  @keys [:enabled, :modules, :except, :apps, :probe, :coverage, :capture, :points, :plan]
 
   @doc "The settings of the current project. `overrides` win over what it says."
   def read(overrides \\ []) do
@@ -35,8 +35,16 @@ defmodule Mix.ElixirScope.Settings do
       manifest: Path.join(manifest_path(config, home), "compile.elixir_scope"),
       facts: Facts.directory(home),
       probe: Keyword.get(options, :probe, ElixirScope.Probe),
-      coverage: Keyword.get(options, :coverage, Mix.env() == :test)
+      coverage: Keyword.get(options, :coverage, Mix.env() == :test),
+      plan: plan(options)
     }
+  end
+
+  defp plan(options) do
+    case Plan.new(options) do
+      {:ok, plan} -> plan
+      {:error, error} -> Mix.raise("elixir_scope: " <> Exception.message(error))
+    end
   end
 
   defp options(false, _where), do: [enabled: false]

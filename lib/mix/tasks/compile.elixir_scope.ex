@@ -28,6 +28,8 @@ defmodule Mix.Tasks.Compile.ElixirScope do
     * `:coverage` - mark the branches inside functions, for test coverage by node; default `true` in the environment
       `:test`, elsewhere `false`: a mark costs a few nanoseconds each time it is passed
     * `:probe` - the module that instrumented code calls; default `ElixirScope.Probe`
+    * `:capture`, `:points` - what to record beyond calls: `capture: [:args, :result]`, see
+      `ElixirScope.Instrumentation.Plan`
 
   A bare list means `:modules`, and `false` means `enabled: false`.
 
@@ -123,7 +125,8 @@ defmodule Mix.Tasks.Compile.ElixirScope do
           modules: settings.modules,
           except: settings.except,
           probe: settings.probe,
-          coverage: settings.coverage
+          coverage: settings.coverage,
+          plan: settings.plan
         ] ++
           Keyword.take(options, [:force])
       )

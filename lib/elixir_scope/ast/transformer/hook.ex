@@ -5,14 +5,14 @@ defmodule ElixirScope.AST.Transformer.Hook do
   alias ElixirScope.Instrumentation
   alias ElixirScope.Instrumentation.{Eligibility, Loader}
 
-  @attribute :__elixir_scope_probe__
+  @attribute :__elixir_scope__
 
-  @doc "The module attribute that names the probe module, when it is not the usual one."
+  @doc "The module attribute with the options of the instrumentation, where there are any."
   def attribute, do: @attribute
 
   @doc "The `@after_compile` callback."
   def instrument(env, binary) do
-    options = if probe = Module.get_attribute(env.module, @attribute), do: [probe: probe], else: []
+    options = Module.get_attribute(env.module, @attribute) || []
 
     with {:ok, instrumented} <- Instrumentation.instrument_binary(binary, options),
          {:ok, _} <- Loader.load_instrumented(env.module, instrumented.binary, file(env.module)) do
