@@ -20,6 +20,7 @@ defmodule ElixirScope.Observation do
       instrumented already
     * `:only` - observe only those of `:modules` that match this pattern or one of these
     * `:coverage` - mark branches too, for test coverage by node (false)
+    * `:capture`, `:points`, `:plan` - what to record beyond calls, see `ElixirScope.Instrumentation.Plan`
     * `:source` - a directory or a list of them, whose sources are read first (none by default)
     * `:repository` - a repository to record into; by default a new one, which the observation keeps
     * `:keep_instrumented` - leaves the modules instrumented that were instrumented for this run (false)

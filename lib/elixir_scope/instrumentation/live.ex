@@ -42,7 +42,10 @@ defmodule ElixirScope.Instrumentation.Live do
     end
   end
 
-  defp planned?(options), do: Enum.any?([:points, :plan], &Keyword.has_key?(options, &1))
+  defp planned?(options) do
+    {:ok, plan} = Plan.new(options)
+    plan.entries != [] or plan.modules != %{}
+  end
 
   defp instrument_one(beam, file, options) do
     with {:ok, instrumented} <- Instrumentation.instrument_binary(beam, options),
@@ -56,7 +59,9 @@ defmodule ElixirScope.Instrumentation.Live do
 
   defp with_plan(error, _prepared), do: error
 
-  defp apply_one(module, {:ok, instrumented, file}), do: Loader.load_instrumented(module, instrumented.binary, file)
+  defp apply_one(module, {:ok, instrumented, file}),
+    do: Loader.load_instrumented(module, instrumented.binary, file)
+
   defp apply_one(_module, :unchanged), do: {:ok, :unchanged}
   defp apply_one(_module, other), do: other
 
