@@ -9,6 +9,7 @@ defmodule ElixirScope.Test.Twin do
   import ExUnit.Assertions
 
   alias ElixirScope.Instrumentation
+  alias ElixirScope.Instrumentation.{Carrier, Loader}
 
   defstruct [:module, :plain, :instrumented, :points]
 
@@ -43,6 +44,7 @@ defmodule ElixirScope.Test.Twin do
   @doc "Loads one of the two."
   def load(twin, which) do
     :code.purge(twin.module)
+    with {:ok, carried} <- Carrier.read(Map.fetch!(twin, which)), do: Loader.load_helpers(carried)
     {:module, _} = :code.load_binary(twin.module, ~c"lib/twin.ex", Map.fetch!(twin, which))
     twin.module
   end

@@ -138,10 +138,12 @@ defmodule ElixirScope.Instrumentation.Condition do
   end
 
   # Variables are meant by name, whatever module they were quoted in.
-  defp plain(quoted) do
+  # Marked as generated: what the compiler has to say about it helps nobody.
+  @doc false
+  def plain(quoted) do
     Macro.prewalk(quoted, fn
       {name, meta, context} when is_atom(name) and is_atom(context) ->
-        {name, Keyword.take(meta, [:line]), nil}
+        {name, Keyword.put(meta, :generated, true), nil}
 
       other ->
         other

@@ -16,8 +16,8 @@ defmodule ElixirScope.Instrumentation.Custom do
   def compile(%{custom: quoted}, module) do
     names = Condition.names(quoted)
     name = Module.concat(ElixirScope.CustomCode, "C#{:erlang.phash2({quoted, module}, 4_294_967_296)}")
-    parameters = for name <- names, do: {name, [], nil}
-    body = quote(do: def(run(unquote_splicing(parameters)), do: unquote(unhygienic(quoted))))
+    parameters = for name <- names, do: {name, [generated: true], nil}
+    body = quote(do: def(run(unquote_splicing(parameters)), do: unquote(Condition.plain(quoted))))
 
     with {:ok, binary} <- Condition.compile_module(name, body),
          {_, arguments, _, code} = Condition.clause_of(binary, :run, length(names)) do
@@ -39,16 +39,6 @@ defmodule ElixirScope.Instrumentation.Custom do
   defp versions(tuple, used) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> versions(used)
   defp versions([head | tail], used), do: versions(tail, versions(head, used))
   defp versions(_, used), do: used
-
-  defp unhygienic(quoted) do
-    Macro.prewalk(quoted, fn
-      {name, meta, context} when is_atom(name) and is_atom(context) ->
-        {name, Keyword.take(meta, [:line]), nil}
-
-      other ->
-        other
-    end)
-  end
 
   defp invalid(quoted, message) do
     %Error{

@@ -19,14 +19,15 @@ defmodule ElixirScope.Instrumentation.Loader do
   def load_instrumented(module, binary, file) do
     with {:ok, carried} <- Carrier.read(binary),
          :ok <- ready(),
-         :ok <- helpers(carried),
+         :ok <- load_helpers(carried),
          :ok <- Registration.register(module, carried.build, carried.points) do
       if loaded_build(module) == carried.build, do: {:ok, :unchanged}, else: load(module, binary, file)
     end
   end
 
-  # The user's own code that goes with it. The same code has the same name, and what is there is not replaced.
-  defp helpers(carried) do
+  @doc false
+  # The user's own code that goes with an instrumented binary. The same code has the same name, and what is there is not replaced.
+  def load_helpers(carried) do
     for {helper, binary} <- Map.get(carried, :helpers, []), not :erlang.module_loaded(helper) do
       {:module, ^helper} = :code.load_binary(helper, ~c"custom", binary)
     end

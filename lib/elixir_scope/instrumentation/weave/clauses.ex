@@ -37,7 +37,7 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
   end
 
   # At the head of a function, `:custom` of a function, a clause or all.
-  defp head_custom(scope, state), do: Expressions.customs([state.place], scope, state, true)
+  defp head_custom(scope, state), do: Expressions.customs([state.place], scope, state, false)
 
   # The callbacks of a server, and where their message is (and who waits for a reply).
   defp handle(arguments, scope, state) do

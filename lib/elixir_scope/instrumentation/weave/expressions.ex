@@ -14,9 +14,10 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
   end
 
   def walk({_, meta, _} = node, scope, state) when is_list(meta) do
+    {custom, state} = before(node, scope, state)
     {inner, after_it, state} = form(node, scope, state)
     {inner, state} = around(node, inner, scope, state)
-    {inner, after_it, state}
+    {Clauses.prepend(custom, inner), after_it, state}
   end
 
   def walk({left, right}, scope, state) do
@@ -220,10 +221,11 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
 
   # A match whose value nobody wants needs no variable for it.
   defp statements([{:=, meta, [pattern, right]} = node | [_ | _] = rest], scope, state) do
+    {custom, state} = before(node, scope, state)
     {match, bound, inside, state} = match(meta, pattern, right, scope, state)
     {match, state} = around(node, match, scope, state)
     {rest, scope, state} = statements(rest, inside, state)
-    {[match | bound] ++ rest, scope, state}
+    {custom ++ [match | bound] ++ rest, scope, state}
   end
 
   defp statements([first | rest], scope, state) do
@@ -266,10 +268,11 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
   end
 
   defp steps([{:=, meta, [pattern, right]} = node | rest], scope, state) do
+    {custom, state} = before(node, scope, state)
     {match, bound, inside, state} = match(meta, pattern, right, scope, state)
     {match, state} = around(node, match, scope, state)
     {rest, scope, state} = steps(rest, inside, state)
-    {[match | bound] ++ rest, scope, state}
+    {custom ++ [match | bound] ++ rest, scope, state}
   end
 
   defp steps([other | rest], scope, state) do
@@ -355,10 +358,12 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
     place = place(meta)
     {inner, state} = tried(node, inner, place, scope, state)
     {inner, state} = sent(node, inner, place, scope, state)
-    {inner, state} = traced(node, inner, place, scope, state)
-    {custom, state} = customs([place], scope, state, false)
-    {Clauses.prepend(custom, inner), state}
+    traced(node, inner, place, scope, state)
   end
+
+  # Code of the user's own runs before the node, at the outermost that its place means.
+  defp before({:__block__, _, _}, _scope, state), do: {[], state}
+  defp before({_, meta, _}, scope, state), do: customs([place(meta)], scope, state, true)
 
   defp tried({:try, _, _}, inner, place, scope, state) do
     case State.site(state, :raise, [place], nil, scope, as: :exceptions) do
@@ -391,11 +396,15 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
     end
   end
 
-  @doc "Marks for the user's own code in front of what stands at the places; `head?` at the head of a function."
-  def customs(places, scope, state, head?) do
+  @doc """
+  Marks for the user's own code in front of what stands at the places. `node?` is false at the head of a function, where
+  that of functions, clauses and everything runs.
+  """
+  def customs(places, scope, state, node?) do
     if State.wants?(state, :custom) do
       state
-      |> State.wanted(:custom, places, head?)
+      |> State.wanted(:custom, places)
+      |> Enum.filter(&((match?({:place, _, _}, &1.target) or not node?) and &1 not in state.done))
       |> Enum.flat_map_reduce(state, &custom(&1, places, scope, &2))
     else
       {[], state}
@@ -404,6 +413,7 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
 
   defp custom(entry, places, scope, state) do
     code = entry.custom
+    state = %{state | done: MapSet.put(state.done, entry)}
 
     case Enum.find(code.free, &(not is_map_key(scope, &1))) do
       nil ->

@@ -16,6 +16,8 @@ defmodule ElixirScope.Instrumentation.Weave.State do
     wants: MapSet.new(),
     sites: %{},
     unbound: %{},
+    # Entries with code of the user's own that have a node in the clause at hand: it is run once, at the outermost.
+    done: MapSet.new(),
     next: 1,
     temporary: 0
   ]
@@ -63,6 +65,7 @@ defmodule ElixirScope.Instrumentation.Weave.State do
       | function: {name, arity},
         kind: kind,
         ordinal: ordinal,
+        done: MapSet.new(),
         place: place,
         active: active,
         wants: for(entry <- active, kind <- entry.kinds, into: MapSet.new(), do: kind),
@@ -122,12 +125,14 @@ defmodule ElixirScope.Instrumentation.Weave.State do
     for entry <- state.active, kind in entry.kinds, meant?(entry.target, places, broad?, state), do: entry
   end
 
+  # A whole line means what everything means.
+  defp meant?({:place, line, nil}, places, broad?, _state), do: broad? and List.keymember?(places, line, 0)
+
   defp meant?({:place, line, column}, places, _broad?, state),
     do: Enum.any?(places, &at?(&1, line, column, state.positions))
 
   defp meant?(_, _places, broad?, _state), do: broad?
 
-  defp at?({line, _}, line, nil, _), do: true
   defp at?({line, column}, line, column, _), do: true
   defp at?({line, nil}, line, column, positions), do: not MapSet.member?(positions, {line, column})
   defp at?(_, _, _, _), do: false
