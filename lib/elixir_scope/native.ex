@@ -57,6 +57,18 @@ defmodule ElixirScope.Native do
   def source_stats(_source), do: missing()
   def value_copy(_term), do: missing()
 
+  # values that are recorded, and what of them is withheld
+  def value_encode(_term, _bounds), do: missing()
+  def value_decode(_bytes), do: missing()
+  def value_show(_bytes, _bytes_max), do: missing()
+  def value_redact_text(_text), do: missing()
+  def value_message_key(_message, _from), do: missing()
+  def redaction_secret_name(_name), do: missing()
+  def redaction_configure(_parts, _wholes, _looks, _patterns), do: missing()
+  def redaction_classify(_module, _class), do: missing()
+  def redaction_waiting, do: missing()
+  def redaction_unclassified, do: missing()
+
   # capture
   def capture_start(_overflow), do: missing()
   def capture_stop, do: missing()

@@ -83,6 +83,21 @@ rustler::atoms! {
     unregister,
     values,
 
+    // values
+    nil,
+    at_least,
+    by,
+    kept,
+    size,
+    text,
+    module,
+    system,
+    withheld = "elixir_scope withheld",
+    gen_call = "$gen_call",
+    gen_cast = "$gen_cast",
+    down = "DOWN",
+    exit_upper = "EXIT",
+
     // points, statistics, events
     aborted,
     at_ns,

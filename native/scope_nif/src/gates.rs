@@ -176,7 +176,7 @@ fn decode_change(changes: Term<'_>, timing: Timing) -> Result<Change> {
     Ok(change)
 }
 
-fn decode_mode(term: Term<'_>) -> Option<Mode> {
+pub fn decode_mode(term: Term<'_>) -> Option<Mode> {
     match term.atom_to_string().ok()?.as_str() {
         "full" => Some(Mode::Full),
         "truncated" => Some(Mode::Truncated),

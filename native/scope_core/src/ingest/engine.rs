@@ -26,6 +26,7 @@ use crate::capture::points::{
     FunctionKey, PointInfo, PointKind, PointRegistry, Registered, TailTarget,
 };
 use crate::capture::record::{Record, RecordKind};
+use crate::captured::AtomWords;
 use crate::ingest::bytes::{self, Names};
 use crate::ingest::edges::{EdgeKey, EdgeKind, EdgeTable};
 use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
@@ -56,6 +57,8 @@ pub struct EngineCounts {
     pub retired: u64,
     /// Edges that were not counted, at the limit.
     pub edges_refused: u64,
+    /// Values that could not be read.
+    pub values_refused: u64,
 }
 
 pub struct Engine {
@@ -73,6 +76,7 @@ pub struct Engine {
     effects: Vec<Effect>,
     /// The bytes that belong to `effects`.
     bytes: Vec<u8>,
+    words: AtomWords,
     /// Event id of the first of `effects`.
     first_event_id: u64,
     stores: Vec<Arc<RuntimeStore>>,
@@ -103,6 +107,7 @@ impl Engine {
             reasons: AHashMap::new(),
             effects: Vec::with_capacity(BATCH),
             bytes: Vec::new(),
+            words: AtomWords::new(),
             first_event_id,
             stores: Vec::new(),
             counts: EngineCounts::default(),
@@ -154,7 +159,10 @@ impl Engine {
         let at_ns = time.to_ns(record.at);
         let start = self.bytes.len();
         if !blob.is_empty() {
-            bytes::append(&mut self.bytes, record.kind, blob, names);
+            let words = &mut self.words;
+            if !bytes::append(&mut self.bytes, record.kind, blob, words, names) {
+                self.counts.values_refused += 1;
+            }
         }
         let blob = (start as u32, (self.bytes.len() - start) as u32);
         match record.kind {

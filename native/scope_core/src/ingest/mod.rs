@@ -14,7 +14,7 @@ mod store;
 mod tables;
 
 pub use branches::Branch;
-pub use bytes::Names;
+pub use bytes::{Names, split};
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};

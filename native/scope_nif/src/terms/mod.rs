@@ -13,3 +13,10 @@ pub use walk::ast_from_term;
 
 #[allow(unused_imports)]
 pub use atoms_map::{atom_from_term, atom_to_term};
+
+/// A term from external term format, which makes no atom and no function that does not exist; `None` when the bytes are none.
+pub fn internal_term<'a>(env: rustler::Env<'a>, bytes: &[u8]) -> Option<rustler::Term<'a>> {
+    let raw = raw::Heap::of(env).internal(bytes).ok()?;
+    // SAFETY: made in this environment just now.
+    Some(unsafe { rustler::Term::new(env, raw) })
+}

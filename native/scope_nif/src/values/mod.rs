@@ -1,0 +1,137 @@
+//! Values of the running program as bytes: what probes, traces and notes take along, and how it is read back.
+//!
+//! Encoding happens in the process that has the value, on a normal scheduler: within bounds, without recursion, into a
+//! buffer of the thread. What must not be seen is taken out here, before anything reaches a ring ([`policy`]).
+
+mod decode;
+mod encoder;
+mod keys;
+mod nifs;
+mod policy;
+mod term;
+
+pub use decode::decode;
+pub use keys::{handled, message_key, peer};
+
+use std::cell::UnsafeCell;
+
+use rustler::sys::{ErlNifEnv, ErlNifTerm};
+use scope_core::capture::config::{CaptureConfig, Mode};
+use scope_core::captured::format;
+
+use encoder::Encoder;
+
+/// What stands before the value of a message: the other process (0: not known), and how it is recognised.
+pub struct Head {
+    pub peer: u64,
+    pub key: u64,
+    pub tag: u8,
+}
+
+/// Bytes of a message's head.
+pub const HEAD_BYTES: usize = 17;
+
+thread_local! {
+    static ENCODER: UnsafeCell<Encoder> = const { UnsafeCell::new(Encoder::new()) };
+}
+
+/// Encodes into the thread's buffer, which lives as long as the thread and is overwritten by its next value.
+///
+/// # Safety
+/// `env` is that of the NIF call at hand, terms are its own. A NIF is left before the next one is called on this thread, so nobody else
+/// has the buffer; what is given is read before another value is encoded.
+#[inline]
+unsafe fn with<'a>(run: impl FnOnce(&mut Encoder)) -> &'a [u8] {
+    ENCODER.with(|encoder| unsafe {
+        let encoder = &mut *encoder.get();
+        encoder.begin();
+        run(encoder);
+        let bytes = encoder.bytes();
+        std::slice::from_raw_parts(bytes.as_ptr(), bytes.len())
+    })
+}
+
+/// One value; nothing when values are off here.
+///
+/// # Safety
+/// As of [`with`], here and below.
+#[inline]
+pub unsafe fn encode<'a>(
+    env: *mut ErlNifEnv,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    if config.mode == Mode::Off {
+        return &[];
+    }
+    unsafe { with(|encoder| encoder.value(env, term, config)) }
+}
+
+/// A list of arguments: what one leaves of the bytes is shared by those that follow.
+#[inline]
+pub unsafe fn encode_list<'a>(
+    env: *mut ErlNifEnv,
+    list: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    if config.mode == Mode::Off {
+        return &[];
+    }
+    unsafe { with(|encoder| encoder.arguments(env, list, config)) }
+}
+
+/// As `encode`, of `{first, second}`, without building the pair.
+pub unsafe fn encode_pair<'a>(
+    env: *mut ErlNifEnv,
+    first: ErlNifTerm,
+    second: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    if config.mode == Mode::Off {
+        return &[];
+    }
+    unsafe {
+        with(|encoder| {
+            format::put_tuple(encoder.out(), 2);
+            encoder.value(env, first, config);
+            encoder.value(env, second, config);
+        })
+    }
+}
+
+/// As `encode`, behind a head; the head is there even when values are off.
+pub unsafe fn encode_with<'a>(
+    env: *mut ErlNifEnv,
+    head: Head,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    unsafe {
+        with(|encoder| {
+            let out = encoder.out();
+            out.extend_from_slice(&head.peer.to_le_bytes());
+            out.extend_from_slice(&head.key.to_le_bytes());
+            out.push(head.tag);
+            if config.mode != Mode::Off {
+                encoder.value(env, term, config);
+            }
+        })
+    }
+}
+
+/// As `encode`, behind bytes of the caller's.
+pub unsafe fn encode_behind<'a>(
+    env: *mut ErlNifEnv,
+    head: &[u8],
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    unsafe {
+        with(|encoder| {
+            encoder.out().extend_from_slice(head);
+            if config.mode != Mode::Off {
+                encoder.value(env, term, config);
+            }
+        })
+    }
+}
