@@ -4,6 +4,18 @@ defmodule ElixirScope.Application do
 
   @impl true
   def start(_type, _args) do
+    with :ok <- redaction(), do: supervise()
+  end
+
+  # A configuration that cannot be followed must not become one that withholds less.
+  defp redaction do
+    case ElixirScope.Capture.Redaction.configure() do
+      {:error, %{reason: :invalid_argument} = error} -> {:error, Exception.message(error)}
+      _ -> :ok
+    end
+  end
+
+  defp supervise do
     children = [
       ElixirScope.ASTRepository.Registry,
       ElixirScope.CompileListeners,

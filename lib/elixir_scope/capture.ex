@@ -36,8 +36,12 @@ defmodule ElixirScope.Capture do
   @spec start(keyword()) :: :ok | {:error, Error.t()}
   def start(opts \\ []) do
     case overflow(opts) do
-      {:ok, overflow} -> Collector.start(overflow)
-      {:error, _} = error -> error
+      {:ok, overflow} ->
+        ElixirScope.Capture.Redaction.classify_loaded()
+        Collector.start(overflow)
+
+      {:error, _} = error ->
+        error
     end
   end
 

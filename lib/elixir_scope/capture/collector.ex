@@ -9,7 +9,7 @@ defmodule ElixirScope.Capture.Collector do
 
   use GenServer
 
-  alias ElixirScope.Capture.Stale
+  alias ElixirScope.Capture.{Stale, Structs}
   alias ElixirScope.Core
 
   @slice_us 1_000
@@ -67,10 +67,18 @@ defmodule ElixirScope.Capture.Collector do
   @impl true
   def handle_info({:slice, slice}, {slice, stale, until}) do
     case Core.Capture.ingest(@slice_us, false) do
-      {:ok, true} -> {:noreply, {next(:slice, 0), stale, until}}
-      {:ok, false} -> {:noreply, after_round(stale, until)}
-      :busy -> {:noreply, {next(:slice, @pause_ms), stale, until}}
-      {:error, _} -> {:noreply, @asleep}
+      {:ok, true} ->
+        {:noreply, {next(:slice, 0), stale, until}}
+
+      {:ok, false} ->
+        _ = Structs.check()
+        {:noreply, after_round(stale, until)}
+
+      :busy ->
+        {:noreply, {next(:slice, @pause_ms), stale, until}}
+
+      {:error, _} ->
+        {:noreply, @asleep}
     end
   end
 

@@ -2,7 +2,7 @@ defmodule ElixirScope.Instrumentation.Functions do
   @moduledoc false
   # The functions of a module: which are rewritten, and what is put at the start of each clause.
 
-  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Marks, Tail, Tries}
+  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Marks, Secrets, Tail, Tries}
 
   @generated [{:__info__, 1}, {:module_info, 0}, {:module_info, 1}]
 
@@ -166,7 +166,7 @@ defmodule ElixirScope.Instrumentation.Functions do
   end
 
   defp argument({:var, _, name} = var, {values, context}) when name != :_,
-    do: {var, {[var | values], context}}
+    do: {var, {[told(var, name) | values], context}}
 
   defp argument({kind, _, _} = literal, {values, context}) when kind in [:atom, :integer],
     do: {literal, {[literal | values], context}}
@@ -174,5 +174,9 @@ defmodule ElixirScope.Instrumentation.Functions do
   defp argument(pattern, {values, context}) do
     {name, context} = Context.variable(context)
     {{:match, Emit.anno(), Emit.var(name), pattern}, {[Emit.var(name) | values], context}}
+  end
+
+  defp told(var, name) do
+    if Secrets.secret?(Secrets.source_name(name)), do: Emit.atom(Secrets.withheld()), else: var
   end
 end

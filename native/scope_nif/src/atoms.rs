@@ -81,6 +81,7 @@ rustler::atoms! {
     unlink,
     truncated,
     unregister,
+    value,
     values,
 
     // values

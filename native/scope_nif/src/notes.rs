@@ -37,10 +37,8 @@ unsafe extern "C" fn note(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -
             if !capture.ignored.holds(process) {
                 match ring(capture) {
                     Some(ring) => {
-                        let value = values::encode(env, *arguments.add(1), &BOUNDS);
-                        let mut blob = Vec::with_capacity(1 + value.len());
-                        blob.push(source);
-                        blob.extend_from_slice(value);
+                        let blob =
+                            values::encode_behind(env, &[source], *arguments.add(1), &BOUNDS);
                         let closing = Closing {
                             kind: RecordKind::Note,
                             process,
@@ -48,7 +46,7 @@ unsafe extern "C" fn note(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -
                             point: NO_POINT,
                             reason: NO_REASON,
                         };
-                        if capture.close_with(ring, closing, &blob).is_err() {
+                        if capture.close_with(ring, closing, blob).is_err() {
                             ring.count_dropped(RecordKind::Note);
                         }
                     }

@@ -7,12 +7,12 @@ use scope_core::atoms::{self as names, Atom};
 use scope_core::capture::points::FunctionKey;
 use scope_core::error::{Error, Result};
 use scope_core::ingest::{
-    CallStats, EdgeKind, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore,
+    CallStats, EdgeKind, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore, split,
 };
 
 use crate::capture::word_pid;
 use crate::repository::repository_of;
-use crate::{atoms, error};
+use crate::{atoms, error, values};
 
 /// A store of its own, without a repository: counts, times and events of what runs.
 struct Recording(Arc<RuntimeStore>);
@@ -296,7 +296,14 @@ pub fn encode_event<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
         Some(point) => encode_key(env, &point.function)?,
         None => nil,
     };
-    let pairs: [(rustler::Atom, Term<'a>); 10] = [
+    let (_, value) = split(event.kind, event.blob.as_deref().unwrap_or_default());
+    let value = match value {
+        [] => nil,
+        // An event is told even when its value cannot be.
+        value => (atoms::value(), values::decode(env, value).unwrap_or(nil)).encode(env),
+    };
+    let pairs: [(rustler::Atom, Term<'a>); 11] = [
+        (atoms::value(), value),
         (atoms::event_id(), event.event_id.encode(env)),
         (atoms::kind(), encode_event_kind(event.kind).encode(env)),
         (atoms::at_ns(), event.at_ns.encode(env)),

@@ -3,6 +3,7 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
   # Clauses: of a definition, and of the constructs inside. What is marked at the start of a clause runs after its guard
   # succeeded; patterns and guards stay as they are, but for a name given to a whole message.
 
+  alias ElixirScope.Instrumentation.Secrets
   alias ElixirScope.Instrumentation.Weave.{Expressions, Patterns, State}
 
   @doc "A clause of a definition."
@@ -183,8 +184,12 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
           target = {nil, name, meta[:version]}
 
           case State.site(state, :binding, [own | places], target, scope, options) do
-            {:ok, number, condition, state} -> {[State.mark(:bind, [number, condition, variable])], state}
-            {:no, state} -> {[], state}
+            {:ok, number, condition, state} ->
+              told = if Secrets.secret?(name), do: Secrets.withheld(), else: variable
+              {[State.mark(:bind, [number, condition, told])], state}
+
+            {:no, state} ->
+              {[], state}
           end
         end)
 

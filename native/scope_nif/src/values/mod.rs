@@ -28,9 +28,6 @@ pub struct Head {
     pub tag: u8,
 }
 
-/// Bytes of a message's head.
-pub const HEAD_BYTES: usize = 17;
-
 thread_local! {
     static ENCODER: UnsafeCell<Encoder> = const { UnsafeCell::new(Encoder::new()) };
 }
