@@ -6,7 +6,30 @@ defmodule ElixirScope.Test.Terms do
     defstruct [:x, :y, label: "here"]
   end
 
-  @doc "A function that gives another term at each call, always the same ones for a seed."
+  # Protocols are consolidated before tests are compiled, so what has an `Inspect` of its own is here.
+
+  defmodule Derived do
+    @moduledoc false
+    @derive {Inspect, except: [:hidden]}
+    defstruct [:shown, :hidden]
+  end
+
+  defmodule Only do
+    @moduledoc false
+    @derive {Inspect, only: [:shown]}
+    defstruct [:shown, :hidden]
+  end
+
+  defmodule Custom do
+    @moduledoc false
+    defstruct [:shown, :hidden]
+
+    defimpl Inspect do
+      def inspect(custom, _), do: "#Custom<#{custom.shown}>"
+    end
+  end
+
+  @doc "A term, always the same one for a seed (but for processes and references)."
   def term(seed) do
     :rand.seed(:exsss, {seed, 7, 11})
     make(Enum.random(0..5))

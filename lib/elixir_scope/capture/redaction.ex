@@ -172,7 +172,8 @@ defmodule ElixirScope.Capture.Redaction do
   defp hidden(_struct, impl) when impl in [nil, Inspect.Any], do: []
 
   defp hidden(struct, impl) do
-    if Application.get_application(impl) in [:elixir, :elixir_scope], do: [], else: unseen(struct)
+    # What comes with Elixir shows all that it has.
+    if Application.get_application(impl) == :elixir, do: [], else: unseen(struct)
   end
 
   # What is shown of a struct is seen when every field holds something that nothing else holds.

@@ -1,9 +1,12 @@
 defmodule ElixirScope.Capture.ValuesTest do
   use ExUnit.Case, async: true
 
+  import Bitwise, only: [<<<: 2]
+
   alias ElixirScope.Capture.Redaction
   alias ElixirScope.Core.Values
   alias ElixirScope.Test.Terms
+  alias ElixirScope.Test.Terms.{Custom, Derived, Only}
   alias ElixirScope.Value.{Opaque, Redacted, Truncated}
 
   # The encoder knows no struct before it was looked at.
@@ -56,7 +59,7 @@ defmodule ElixirScope.Capture.ValuesTest do
     refute bytes =~ "Ada" or bytes =~ "stuff"
     {:ok, shape} = Values.decode(bytes)
     assert %{name: %Truncated{kind: :binary, by: :shape, size: 3}} = shape
-    assert {:ok, %Truncated{size: 12}} = shape.nested
+    assert {:ok, %Truncated{size: 13}} = shape.nested
   end
 
   test "nothing is held for values that are off" do
@@ -76,8 +79,6 @@ defmodule ElixirScope.Capture.ValuesTest do
       assert {:ok, _} = Values.decode(bytes)
     end
   end
-
-  import Bitwise, only: [<<<: 2]
 
   test "a function never takes its environment along" do
     canary = "canary-#{System.unique_integer()}"
@@ -111,24 +112,6 @@ defmodule ElixirScope.Capture.ValuesTest do
 
     assert %Redacted{by: :card_number, kind: :integer} = back(4_111_111_111_111_111)
     assert %Redacted{kept: "card [REDACTED]"} = back("card 4111 1111 1111 1111")
-  end
-
-  defmodule Derived do
-    @derive {Inspect, except: [:hidden]}
-    defstruct [:shown, :hidden]
-  end
-
-  defmodule Only do
-    @derive {Inspect, only: [:shown]}
-    defstruct [:shown, :hidden]
-  end
-
-  defmodule Custom do
-    defstruct [:shown, :hidden]
-
-    defimpl Inspect do
-      def inspect(custom, _), do: "#Custom<#{custom.shown}>"
-    end
   end
 
   defmodule Schema do
