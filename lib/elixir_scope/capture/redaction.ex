@@ -40,6 +40,9 @@ defmodule ElixirScope.Capture.Redaction do
   @looks [:pair, :jwt, :bearer, :api_key, :card_number, :private_key, :url]
   @options [:keys, :exact_keys, :built_in, :looks, :patterns, :structs, :plain_structs]
 
+  # What comes with Elixir hides nothing.
+  @open [:elixir, :logger, :ex_unit, :eex, :iex, :mix]
+
   @current {__MODULE__, :options}
   @classify_ms 1_000
 
@@ -98,9 +101,18 @@ defmodule ElixirScope.Capture.Redaction do
   end
 
   @doc false
-  # Structs of all modules that are loaded.
+  # Structs of all modules that are loaded, and those that come with Elixir, loaded or not: they hide nothing.
   def classify_loaded do
-    for {module, _} <- :code.all_loaded(), function_exported?(module, :__struct__, 0), do: classify(module)
+    own = for app <- @open, module <- Application.spec(app, :modules) || [], do: module
+    configured = @current |> :persistent_term.get([]) |> classes() |> Enum.map(&elem(&1, 0))
+    for module <- own -- configured, do: Core.Values.classify(module, :plain)
+    known = MapSet.new(own)
+
+    for {module, _} <- :code.all_loaded(),
+        function_exported?(module, :__struct__, 0),
+        module not in known,
+        do: classify(module)
+
     :ok
   end
 
@@ -172,8 +184,7 @@ defmodule ElixirScope.Capture.Redaction do
   defp hidden(_struct, impl) when impl in [nil, Inspect.Any], do: []
 
   defp hidden(struct, impl) do
-    # What comes with Elixir shows all that it has.
-    if Application.get_application(impl) == :elixir, do: [], else: unseen(struct)
+    if Application.get_application(impl) in @open, do: [], else: unseen(struct)
   end
 
   # What is shown of a struct is seen when every field holds something that nothing else holds.
