@@ -35,6 +35,8 @@ pub enum Error {
         name: String,
         nearest: Option<String>,
     },
+    /// A file that cannot be written (any more).
+    Write { detail: String },
     /// The deadline passed.
     Timeout { what: &'static str, limit_ms: u64 },
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
+            Error::Write { detail } => write!(f, "writing failed: {detail}"),
             Error::Timeout { what, limit_ms } => write!(f, "{what} took longer than {limit_ms} ms"),
         }
     }

@@ -10,6 +10,7 @@ pub mod compiled;
 pub mod declare;
 pub mod diff;
 pub mod error;
+pub mod export;
 pub mod flow;
 pub mod graph;
 pub mod ingest;

@@ -77,6 +77,7 @@ pub const MATCHES_MAX: usize = 1024 * 1024;
 /// Bytes of the versions of files and modules that are no more: what old ids and old events are resolved with.
 pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 
+
 // captured values
 /// Bytes of one captured value, whatever its budget.
 pub const CAPTURED_BYTES_MAX: usize = 1024 * 1024;
@@ -94,3 +95,12 @@ pub const REDACTION_CACHE_SLOTS: usize = 16 * 1024;
 pub const STRUCTS_MAX: usize = 16 * 1024;
 /// Struct modules that wait to be classified.
 pub const STRUCTS_WAITING_MAX: usize = 1024;
+
+// exports
+/// Frames of one stack of a flame graph or of folded stacks.
+pub const EXPORT_STACK_DEPTH_MAX: u32 = 512;
+/// Different stacks of a flame graph or of folded stacks.
+pub const EXPORT_STACKS_MAX: usize = 256 * 1024;
+/// Rows of one row group of a Parquet file: what is held before it is written.
+pub const EXPORT_GROUP_ROWS: usize = 128 * 1024;
+
