@@ -102,4 +102,20 @@ defmodule ElixirScope do
     options = Keyword.put_new(options, :colors, IO.ANSI.enabled?())
     report |> Text.render(options) |> IO.write()
   end
+
+  @doc """
+  Writes what was recorded in the format of another tool: folded stacks, speedscope, Chrome and Perfetto, OTLP, a flame graph,
+  CSV, Parquet.
+
+  `ElixirScope.Export` has the formats, `ElixirScope.Export.run/4` the options and errors.
+
+  ## Example
+
+      {:ok, result} = ElixirScope.export(observation.repository, :svg, "flame.svg")
+      result.about.complete
+      #=> "yes"
+  """
+  @spec export(ElixirScope.ASTRepository.repository(), ElixirScope.Export.format(), Path.t(), keyword()) ::
+          {:ok, ElixirScope.Export.Result.t()} | {:error, Error.t()}
+  defdelegate export(repository, format, path, opts \\ []), to: ElixirScope.Export, as: :run
 end

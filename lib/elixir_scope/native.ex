@@ -115,6 +115,12 @@ defmodule ElixirScope.Native do
   def runtime_events(_handle, _limit), do: missing()
   def runtime_totals(_handle), do: missing()
 
+  # exports
+  def export_formats, do: missing()
+  def export_open(_handle, _format, _path, _options), do: missing()
+  def export_step(_export, _budget_ms), do: missing()
+  def export_about(_export), do: missing()
+
   # repository
   def repository_new(_id, _limits), do: missing()
   def repository_close(_ref), do: missing()

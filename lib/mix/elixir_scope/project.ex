@@ -59,6 +59,23 @@ defmodule Mix.ElixirScope.Project do
     |> Enum.max_by(&modified/1, fn -> nil end)
   end
 
+  @doc "The saved repository to ask: the one that was given, or the newest."
+  @spec repository(Path.t() | nil) :: Path.t()
+  def repository(nil) do
+    (Mix.Project.get() && newest_saved()) ||
+      Mix.raise("""
+      no repository is saved here yet. First observe something:
+
+          mix elixir_scope.test
+
+      or give a saved one with --repository FILE
+      """)
+  end
+
+  def repository(path) do
+    if File.regular?(path), do: path, else: Mix.raise("there is no file #{path}")
+  end
+
   # `_build/dev` has its sisters beside it; a build path that was given has strangers.
   defp builds do
     own = Mix.Project.build_path()

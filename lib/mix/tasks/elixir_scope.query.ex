@@ -95,7 +95,7 @@ defmodule Mix.Tasks.ElixirScope.Query do
   defp ask(text, opts) do
     {:ok, _} = Application.ensure_all_started(:elixir_scope)
     # Loading comes first: the names in the query are those that the repository knows.
-    path = path(opts[:repository])
+    path = Project.repository(opts[:repository])
     repository = Console.progress("Loading #{path}", fn -> path |> ASTRepository.load() |> Console.ok!() end)
     query = text |> query(opts) |> Console.ok!()
     Console.ok!(Query.validate(query))
@@ -106,21 +106,6 @@ defmodule Mix.Tasks.ElixirScope.Query do
 
     if opts[:json] != "-", do: show(query, result)
     if opts[:json], do: json(query, result, Totals.kept(path, repository), opts[:json])
-  end
-
-  defp path(nil) do
-    (Mix.Project.get() && Project.newest_saved()) ||
-      Mix.raise("""
-      no repository is saved here yet. First observe something:
-
-          mix elixir_scope.test
-
-      or give a saved one with --repository FILE
-      """)
-  end
-
-  defp path(path) do
-    if File.regular?(path), do: path, else: Mix.raise("there is no file #{path}")
   end
 
   ## The query

@@ -14,6 +14,7 @@ pub mod export;
 pub mod flow;
 pub mod graph;
 pub mod ingest;
+pub mod insight;
 pub mod limits;
 pub mod metrics;
 pub mod otp;

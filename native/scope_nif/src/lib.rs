@@ -4,6 +4,7 @@ mod atoms;
 mod capture;
 mod capture_control;
 mod error;
+mod export;
 mod flow;
 mod gates;
 mod meaning;

@@ -16,8 +16,6 @@ pub struct About {
     pub events_evicted: u64,
     /// Records that the capture dropped while this store was told, or activations whose end was lost.
     pub events_lost: u64,
-    /// The last event id that the export covers.
-    pub until: u64,
 }
 
 impl About {
@@ -40,7 +38,6 @@ impl About {
             events_kept: totals.events_kept,
             events_evicted: totals.events_evicted,
             events_lost: store.lost(),
-            until: last.map_or(0, |event| event.event_id),
         }
     }
 

@@ -33,18 +33,6 @@ impl Item {
     pub fn function(&self) -> Option<FunctionKey> {
         self.point.map(|point| point.function)
     }
-
-    /// The end of an activation.
-    pub fn is_end(&self) -> bool {
-        matches!(
-            self.kind,
-            EventKind::Return
-                | EventKind::Tail
-                | EventKind::Error
-                | EventKind::Aborted
-                | EventKind::Lost
-        )
-    }
 }
 
 impl From<Event> for Item {
@@ -56,66 +44,126 @@ impl From<Event> for Item {
             process: event.process,
             local: event.process_is_local,
             token: event.token,
-            point: Some(event.point),
+            point: event.point,
             duration_ns: event.duration_ns,
             reason: event.reason,
-            blob: None,
+            blob: event.blob,
         }
     }
 }
 
+/// The words of kinds, by number.
+const KINDS: [&str; 28] = [
+    "enter",
+    "return",
+    "tail",
+    "error",
+    "aborted",
+    "lost",
+    "binding",
+    "expression",
+    "branch",
+    "sent",
+    "received",
+    "raised",
+    "custom",
+    "note",
+    "message_sent",
+    "message_arrived",
+    "sent_to_none",
+    "spawn",
+    "spawned",
+    "process_exit",
+    "link",
+    "unlink",
+    "register",
+    "unregister",
+    "scheduled_in",
+    "scheduled_out",
+    "gc_begin",
+    "gc_end",
+];
+
 /// The word of a kind, as every export writes it.
 pub fn kind_name(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Enter => "enter",
-        EventKind::Return => "return",
-        EventKind::Tail => "tail",
-        EventKind::Error => "error",
-        EventKind::Aborted => "aborted",
-        EventKind::Lost => "lost",
+    KINDS[kind as usize]
+}
+
+/// What stands before the value of an event about another process: who, the key of the message, how it is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer {
+    pub word: u64,
+    pub key: u64,
+    pub tag: u8,
+}
+
+fn word_at(blob: &[u8], at: usize) -> Option<u64> {
+    let bytes = blob.get(at..at + 8)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+impl Item {
+    /// Of `Sent`, `Received`, `MessageSent`, `MessageArrived`, `SentToNone`.
+    pub fn message(&self) -> Option<Peer> {
+        let about_message = matches!(
+            self.kind,
+            EventKind::Sent
+                | EventKind::Received
+                | EventKind::MessageSent
+                | EventKind::MessageArrived
+                | EventKind::SentToNone
+        );
+        let blob = self.blob.as_deref().filter(|_| about_message)?;
+        Some(Peer {
+            word: word_at(blob, 0)?,
+            key: word_at(blob, 8)?,
+            tag: *blob.get(16)?,
+        })
+    }
+
+    /// Of `ProcessExit`: why, as text.
+    pub fn reason_text(&self) -> Option<String> {
+        self.reason.map(|reason| format!(":{}", reason.text()))
+    }
+
+    /// Of `Spawn`, `Spawned`, `Link`, `Unlink`: the other process.
+    pub fn other(&self) -> Option<u64> {
+        let has_peer = matches!(
+            self.kind,
+            EventKind::Spawn | EventKind::Spawned | EventKind::Link | EventKind::Unlink
+        );
+        word_at(self.blob.as_deref().filter(|_| has_peer)?, 0)
+    }
+
+    /// Of `GcBegin` and `GcEnd`: words of the heap and of the old heap, and whether it was a minor collection.
+    pub fn collection(&self) -> Option<(u64, u64, bool)> {
+        let is_gc = matches!(self.kind, EventKind::GcBegin | EventKind::GcEnd);
+        let blob = self.blob.as_deref().filter(|_| is_gc)?;
+        Some((word_at(blob, 0)?, word_at(blob, 8)?, *blob.get(16)? != 0))
     }
 }
 
-/// Reads the log page by page, up to where it was when the reading began.
+/// Reads the log page by page. A filter that ends (`to_ns`) ends the reading, also while more is recorded.
 #[derive(Clone)]
 pub struct Pages {
     filter: EventFilter,
-    /// Events from here on came later.
-    until: u64,
-    after: Option<u64>,
 }
 
 impl Pages {
-    /// `until`: the last event id that is read.
-    pub fn new(filter: EventFilter, until: u64) -> Self {
-        let after = filter.after;
+    pub fn new(filter: EventFilter) -> Self {
         let filter = EventFilter {
             newest_first: false,
             ..filter
         };
-        Pages {
-            filter,
-            until,
-            after,
-        }
+        Pages { filter }
     }
 
     /// The next events; empty at the end.
     pub fn next(&mut self, store: &RuntimeStore) -> Vec<Item> {
-        if self.after.is_some_and(|after| after >= self.until) {
-            return Vec::new();
-        }
-        self.filter.after = self.after;
         let events = store.events(&self.filter, PAGE_ROWS);
-        let until = self.until;
-        let page: Vec<Item> = events
-            .into_iter()
-            .take_while(|event| event.event_id <= until)
-            .map(Item::from)
-            .collect();
-        match page.last() {
-            Some(last) => self.after = Some(last.id),
-            None => self.after = Some(until),
+        let page: Vec<Item> = events.into_iter().map(Item::from).collect();
+        if let Some(last) = page.last() {
+            self.filter.after = Some(last.id);
         }
         page
     }

@@ -35,7 +35,8 @@ pub struct Job<W> {
     filter: EventFilter,
     about: About,
     exporter: Box<dyn Exporter>,
-    pages: Pages,
+    /// `None` where there is nothing to read: the statistics are there already.
+    pages: Option<Pages>,
     out: Out<W>,
     begun: bool,
     progress: Progress,
@@ -68,16 +69,14 @@ impl<W: Write> Job<W> {
                 rows: statistics(&store, &filter),
             }),
         };
-        // Nothing to read: the statistics are there already.
-        let until = if format.of_statistics() || about.from_ns.is_none() {
-            0
-        } else {
-            about.until
+        // What comes while it is written is not in it.
+        let filter = EventFilter {
+            to_ns: about.to_ns,
+            ..filter
         };
-        let after = Some(filter.after.unwrap_or(0));
-        let filter = EventFilter { after, ..filter };
+        let nothing = format.of_statistics() || about.from_ns.is_none();
         Job {
-            pages: Pages::new(filter.clone(), until),
+            pages: (!nothing).then(|| Pages::new(filter.clone())),
             progress: Progress {
                 of: about.events_kept,
                 ..Progress::default()
@@ -116,7 +115,7 @@ impl<W: Write> Job<W> {
             self.begun = true;
         }
         while !progress.done {
-            let page = pages.next(store);
+            let page = pages.as_mut().map_or_else(Vec::new, |pages| pages.next(store));
             for item in &page {
                 exporter.take(item, &mut sink)?;
             }
@@ -124,7 +123,7 @@ impl<W: Write> Job<W> {
             if page.is_empty() {
                 progress.passes += 1;
                 match exporter.pass(about, &mut sink)? {
-                    Pass::Again => *pages = Pages::new(self.filter.clone(), about.until),
+                    Pass::Again => *pages = Some(Pages::new(self.filter.clone())),
                     Pass::Done => progress.done = true,
                 }
             }

@@ -24,7 +24,7 @@ mod tree;
 mod tests;
 
 pub use about::About;
-pub use item::Item;
+pub use item::{Item, Pages, Peer, kind_name};
 pub use job::{Job, Progress};
 pub use replay::{Change, Frame, Replay};
 pub use tree::CallTree;

@@ -65,24 +65,42 @@ pub struct Replay {
     numbers: AHashMap<(u64, bool), u32>,
     pub stacks: Vec<Stack>,
     pub unmatched: u64,
+    free: Vec<u32>,
 }
 
 impl Replay {
     pub fn process(&mut self, item: &Item) -> u32 {
-        let next = self.stacks.len() as u32;
-        let number = *self
-            .numbers
-            .entry((item.process, item.local))
-            .or_insert(next);
-        if number == next {
-            self.stacks.push(Stack {
-                word: item.process,
-                local: item.local,
-                frames: Vec::new(),
-                last_ns: 0,
-            });
+        let key = (item.process, item.local);
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
         }
+        let stack = Stack {
+            word: item.process,
+            local: item.local,
+            frames: Vec::new(),
+            last_ns: 0,
+        };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.stacks[number as usize] = stack;
+                number
+            }
+            None => {
+                self.stacks.push(stack);
+                self.stacks.len() as u32 - 1
+            }
+        };
+        self.numbers.insert(key, number);
         number
+    }
+
+    /// For who does not need a process any more: its number goes to the next one.
+    pub fn forget(&mut self, process: u32) {
+        let stack = &mut self.stacks[process as usize];
+        stack.frames = Vec::new();
+        if self.numbers.remove(&(stack.word, stack.local)).is_some() {
+            self.free.push(process);
+        }
     }
 
     pub fn frames(&self, process: u32) -> &[Frame] {
@@ -117,7 +135,7 @@ impl Replay {
                 depth: stack.frames.len() - 1,
             };
         }
-        if !item.is_end() {
+        if !item.kind.is_end() {
             return Change::Other { process };
         }
         let found = stack
