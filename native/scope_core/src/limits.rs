@@ -77,7 +77,6 @@ pub const MATCHES_MAX: usize = 1024 * 1024;
 /// Bytes of the versions of files and modules that are no more: what old ids and old events are resolved with.
 pub const HISTORY_BYTES: usize = 64 * 1024 * 1024;
 
-
 // captured values
 /// Bytes of one captured value, whatever its budget.
 pub const CAPTURED_BYTES_MAX: usize = 1024 * 1024;
@@ -103,4 +102,3 @@ pub const EXPORT_STACK_DEPTH_MAX: u32 = 512;
 pub const EXPORT_STACKS_MAX: usize = 256 * 1024;
 /// Rows of one row group of a Parquet file: what is held before it is written.
 pub const EXPORT_GROUP_ROWS: usize = 128 * 1024;
-

@@ -115,7 +115,9 @@ impl<W: Write> Job<W> {
             self.begun = true;
         }
         while !progress.done {
-            let page = pages.as_mut().map_or_else(Vec::new, |pages| pages.next(store));
+            let page = pages
+                .as_mut()
+                .map_or_else(Vec::new, |pages| pages.next(store));
             for item in &page {
                 exporter.take(item, &mut sink)?;
             }

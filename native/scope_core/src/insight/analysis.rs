@@ -132,7 +132,8 @@ impl Analysis {
         self.last_ns = self.last_ns.max(item.at_ns);
         let change = self.replay.take(item);
         if self.seats.len() < self.replay.stacks.len() {
-            self.seats.resize_with(self.replay.stacks.len(), Seat::default);
+            self.seats
+                .resize_with(self.replay.stacks.len(), Seat::default);
         }
         match change {
             Change::Opened { process, depth } => self.opened(item, process, depth),
@@ -233,9 +234,7 @@ impl Analysis {
         self_ns: u64,
     ) {
         let frames = self.replay.frames(process);
-        let still = frames
-            .iter()
-            .any(|frame| frame.point.function == function);
+        let still = frames.iter().any(|frame| frame.point.function == function);
         let seat = &mut self.seats[process as usize];
         let began_ran = match depth < seat.began_ran.len() {
             true => seat.began_ran.remove(depth),
@@ -399,8 +398,7 @@ impl Analysis {
             matches!(text, ":normal" | ":shutdown") || text.starts_with("{:shutdown,")
         });
         let exit = if normal { Exit::Normal } else { Exit::Failed };
-        self.processes
-            .ended(item.process, exit, reason, item.at_ns);
+        self.processes.ended(item.process, exit, reason, item.at_ns);
         self.settle(process);
         if self.replay.frames(process).is_empty() {
             self.seats[process as usize] = Seat::default();

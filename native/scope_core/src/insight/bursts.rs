@@ -45,7 +45,11 @@ impl Buckets {
 
     /// The fullest bucket: when it begins, and its count.
     pub fn peak(&self) -> Option<(u64, u64)> {
-        let peak = self.counts.iter().enumerate().max_by_key(|(at, count)| (**count, usize::MAX - at))?;
+        let peak = self
+            .counts
+            .iter()
+            .enumerate()
+            .max_by_key(|(at, count)| (**count, usize::MAX - at))?;
         Some((self.from_ns + peak.0 as u64 * self.width_ns, *peak.1))
     }
 
@@ -58,7 +62,11 @@ impl Buckets {
             return None;
         }
         let mean = self.total() as f64 / n as f64;
-        let there: f64 = self.counts.iter().map(|count| (*count as f64 - mean).powi(2)).sum();
+        let there: f64 = self
+            .counts
+            .iter()
+            .map(|count| (*count as f64 - mean).powi(2))
+            .sum();
         let empty = (n - self.counts.len()) as f64 * mean * mean;
         let deviation = ((there + empty) / n as f64).sqrt();
         (deviation + mean > 0.0).then(|| (deviation - mean) / (deviation + mean))

@@ -99,7 +99,10 @@ impl Cascades {
 
     /// Those that touch a function that `of` takes, most frequent first.
     pub fn of(&self, of: impl Fn(&FunctionKey) -> bool) -> Vec<(&Cascade, Seen)> {
-        let touching = self.seen.iter().filter(|(cascade, _)| cascade.path.iter().any(&of));
+        let touching = self
+            .seen
+            .iter()
+            .filter(|(cascade, _)| cascade.path.iter().any(&of));
         let mut found: Vec<_> = touching.map(|(cascade, seen)| (cascade, *seen)).collect();
         found.sort_by(|a, b| {
             let order = b.1.count.cmp(&a.1.count);

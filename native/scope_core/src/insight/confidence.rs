@@ -38,7 +38,10 @@ mod tests {
         ] {
             let half = wilson_half_width(hits, trials);
             let expected = (high - low) / 2.0;
-            assert!((half - expected).abs() < 1e-6, "{hits}/{trials}: {half} {expected}");
+            assert!(
+                (half - expected).abs() < 1e-6,
+                "{hits}/{trials}: {half} {expected}"
+            );
         }
     }
 

@@ -139,7 +139,10 @@ impl Processes {
 
     /// What functions that `of` takes started.
     pub fn spawns_of(&self, of: impl Fn(&FunctionKey) -> bool) -> Vec<(FunctionKey, Spawns)> {
-        let known = self.spawns.iter().filter_map(|(by, spawns)| Some(((*by)?, *spawns)));
+        let known = self
+            .spawns
+            .iter()
+            .filter_map(|(by, spawns)| Some(((*by)?, *spawns)));
         let mut found: Vec<_> = known.filter(|(by, _)| of(by)).collect();
         found.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| a.0.cmp(&b.0)));
         found
