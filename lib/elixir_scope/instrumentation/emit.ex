@@ -17,6 +17,9 @@ defmodule ElixirScope.Instrumentation.Emit do
   def var(name), do: {:var, @anno, name}
   def atom(atom), do: {:atom, @anno, atom}
 
+  # A match of a match would become one pattern, in which OTP's compiler forgets that a variable of the inner one may be
+  # bound already (`^x = 3`).
+  def match(name, {:match, _, _, _} = inner), do: {:match, @anno, var(name), {:block, @anno, [inner]}}
   def match(name, expression), do: {:match, @anno, var(name), expression}
 
   @doc "`yes` where a condition (`true`, `false` or an expression that is one of these) holds, else `no`."

@@ -69,20 +69,15 @@ defmodule ElixirScope.Instrumentation.Marks do
   defp token(%{token: nil}), do: []
   defp token(%{token: token}), do: [Emit.var(token)]
 
-  @doc "A value on its way, reported for a trace mark. The value is evaluated once, before the condition."
+  @doc """
+  A value on its way, reported for a trace mark. It is evaluated once, before the condition, and does not pass through
+  the probe: the compiler goes on to know what it is.
+  """
   def traced(expression, {number, condition}, context) do
     {point, context} = Context.site_point(context, number)
-
-    case condition do
-      {:atom, _, true} ->
-        {call(:trace, point, [expression], context), context}
-
-      _ ->
-        {name, context} = Context.variable(context)
-        value = Emit.var(name)
-        report = Emit.decide(condition, call(:trace, point, [value], context), value)
-        {Emit.block([Emit.match(name, expression), report]), context}
-    end
+    {before, value, context} = Emit.hoist(expression, context)
+    report = Emit.decide(condition, call(:trace, point, [value], context), value)
+    {Emit.block(before ++ [report, value]), context}
   end
 
   @doc "A value on its way, reported for all trace marks that end with it, the innermost first."

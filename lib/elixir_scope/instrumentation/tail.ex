@@ -161,22 +161,17 @@ defmodule ElixirScope.Instrumentation.Tail do
     if context.ends, do: exit_probe(expression, context), else: {[expression], context}
   end
 
+  # The value is told, and then is the value: passed through the probe, the compiler would know nothing of it any more
+  # (that it is a number, or that a function never comes back, whose call then needs no frame).
   defp exit_probe(value, context) do
-    call = fn name, value ->
+    {before, value, context} = Emit.hoist(value, context)
+
+    call = fn name ->
       Emit.probe(context, name, [Emit.integer(context.clause_point), Emit.var(context.token), value])
     end
 
-    case context.result do
-      {:atom, _, false} ->
-        {[call.(:exit, value)], context}
-
-      {:atom, _, true} ->
-        {[call.(:exit_value, value)], context}
-
-      condition ->
-        {before, value, context} = Emit.hoist(value, context)
-        {before ++ [Emit.decide(condition, call.(:exit_value, value), call.(:exit, value))], context}
-    end
+    report = Emit.decide(context.result, call.(:exit_value), call.(:exit))
+    {before ++ [report, value], context}
   end
 
   defp tail_call(anno, callee, arguments, _target, %{ends: false} = context) do

@@ -4,7 +4,7 @@ defmodule ElixirScope.Instrumentation.Tries do
   # left with a value, and when it has caught something: then all frames above it are gone.
   #
   #     Token = Probe.try_enter(Point),
-  #     try ..., Probe.try_leave(Point, Token, Value) of ...
+  #     try ..., Probe.try_leave(Point, Token, Value), Value of ...
   #     catch Class:(Reason = Pattern):Stack -> Probe.caught(Point, Token, Reason), ... end
   #
   # An `after` must not run with frames that no longer exist, so what no clause catches is seen too, and
@@ -125,7 +125,8 @@ defmodule ElixirScope.Instrumentation.Tries do
 
       %{point: point, token: token} ->
         enter = Emit.match(token, Emit.probe(context, :try_enter, [Emit.integer(point)]))
-        {[enter, attempt.(leave(body, point, token, context))], context}
+        {body, context} = leave(body, point, token, context)
+        {[enter, attempt.(body)], context}
     end
   end
 
@@ -146,9 +147,12 @@ defmodule ElixirScope.Instrumentation.Tries do
     end)
   end
 
+  # As at an exit, the value does not pass through the probe.
   defp leave(body, point, token, context) do
     {before, [last]} = Enum.split(body, -1)
-    before ++ [Emit.probe(context, :try_leave, [Emit.integer(point), Emit.var(token), last])]
+    {binding, value, context} = Emit.hoist(last, context)
+    leave = Emit.probe(context, :try_leave, [Emit.integer(point), Emit.var(token), value])
+    {before ++ binding ++ [leave, value], context}
   end
 
   defp catch_clause(

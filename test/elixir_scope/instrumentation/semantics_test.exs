@@ -207,6 +207,20 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
      def g(a, b), do: (case b do ^a -> :same; _ -> :other end)
      def h(m, k), do: (%{^k => v} = m; v)
      """},
+    {"a match of what is bound already, in every position",
+     """
+     def run, do: for(x <- [1, 3], do: {c(fn -> f(x) end), c(fn -> g(x) end), c(fn -> h(x) end), c(fn -> k(x) end)})
+     def f(x), do: (^x = 3)
+     def g(x), do: id(^x = 3)
+     def h(x), do: (y = ^x = 3; y)
+     def k(x), do: (try do ^x = 3 catch :never -> 1 end)
+     def id(x), do: x
+     defp c(f) do
+       f.()
+     rescue
+       e -> e
+     end
+     """},
     {"receive, with after, selective",
      """
      def run do
