@@ -172,7 +172,7 @@ defmodule Mix.Tasks.Compile.ScopeNative do
       {_, status} ->
         failure(
           "cargo could not build #{@crate} (exit status #{status}); its own words are above.\n" <>
-            "The library needs Rust 1.85 or later and a C linker (`apt-get install build-essential`).\n" <>
+            "The library needs Rust 1.88 or later and a C linker (`apt-get install build-essential`).\n" <>
             "A library built elsewhere can be used with ELIXIR_SCOPE_NIF=path.",
           manifest
         )
@@ -268,7 +268,7 @@ defmodule Mix.Tasks.Compile.ScopeNative do
 
   defp no_cargo do
     "cargo was not found, and ElixirScope has a part written in Rust.\n" <>
-      "Install Rust 1.85 or later: https://rustup.rs, or your system's package (Debian 13: `apt-get install cargo`).\n" <>
+      "Install Rust 1.88 or later: https://rustup.rs, or a package of your system that is as new.\n" <>
       "Or use a library that was built elsewhere: ELIXIR_SCOPE_NIF=path/to/scope_nif.so"
   end
 end

@@ -66,6 +66,7 @@ defmodule ElixirScope.Native do
   def redaction_secret_name(_name), do: missing()
   def redaction_configure(_parts, _wholes, _looks, _patterns), do: missing()
   def redaction_classify(_module, _class), do: missing()
+  def redaction_classify_plain(_modules), do: missing()
   def redaction_waiting, do: missing()
   def redaction_unclassified, do: missing()
 

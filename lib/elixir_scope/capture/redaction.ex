@@ -44,6 +44,7 @@ defmodule ElixirScope.Capture.Redaction do
   @open [:elixir, :logger, :ex_unit, :eex, :iex, :mix]
 
   @current {__MODULE__, :options}
+  @seen {__MODULE__, :seen}
   @classify_ms 1_000
 
   @doc """
@@ -101,20 +102,31 @@ defmodule ElixirScope.Capture.Redaction do
   end
 
   @doc false
-  # Structs of all modules that are loaded, and those that come with Elixir, loaded or not: they hide nothing.
+  # Structs of all modules that are loaded, and those that come with Elixir, loaded or not: they hide nothing. Each version
+  # of a module is looked at once.
   def classify_loaded do
-    own = for app <- @open, module <- Application.spec(app, :modules) || [], do: module
-    configured = @current |> :persistent_term.get([]) |> classes() |> Enum.map(&elem(&1, 0))
-    for module <- own -- configured, do: Core.Values.classify(module, :plain)
-    known = MapSet.new(own)
+    seen = :persistent_term.get(@seen, %{})
 
-    for {module, _} <- :code.all_loaded(),
-        function_exported?(module, :__struct__, 0),
-        module not in known,
-        do: classify(module)
+    fresh =
+      for {module, _} <- :code.all_loaded(),
+          function_exported?(module, :__struct__, 0),
+          version = module.module_info(:md5),
+          seen[module] != version,
+          do: {module, version}
 
+    if seen == %{}, do: classify_elixir()
+    for {module, _} <- fresh, seen != %{} or not elixir?(module), do: classify(module)
+    if fresh != [], do: :persistent_term.put(@seen, Map.merge(seen, Map.new(fresh)))
     :ok
   end
+
+  defp classify_elixir do
+    modules = for app <- @open, module <- Application.spec(app, :modules) || [], do: module
+    configured = @current |> :persistent_term.get([]) |> classes() |> Enum.map(&elem(&1, 0))
+    Core.Values.classify_plain(modules -- configured)
+  end
+
+  defp elixir?(module), do: Application.get_application(module) in @open
 
   @doc false
   # Structs that were met and are not known. Started by the collector, which calls no code but ours.

@@ -35,6 +35,9 @@ defmodule ElixirScope.Core.Values do
 
   def classify(module, class), do: Core.call(fn -> Native.redaction_classify(module, class) end)
 
+  @doc "All of these hide nothing."
+  def classify_plain(modules), do: Core.call(fn -> Native.redaction_classify_plain(modules) end)
+
   def waiting do
     case Core.call(fn -> Native.redaction_waiting() end) do
       modules when is_list(modules) -> modules
