@@ -50,6 +50,20 @@ pub fn atom_to_term<'a>(env: Env<'a>, atom: Atom) -> Result<Term<'a>> {
     Ok(unsafe { Term::new(env, word) })
 }
 
+/// The same, without making one: `None` when the BEAM has no such atom.
+pub fn existing_atom<'a>(env: Env<'a>, atom: Atom) -> Option<Term<'a>> {
+    let known = to_beam().read().get(atom.0 as usize).copied();
+    let word = match known.filter(|&word| word != Raw::default()) {
+        Some(word) => word,
+        None => {
+            let word = existing(Heap::of(env), atom.text())?;
+            remember(atom, word);
+            word
+        }
+    };
+    Some(unsafe { Term::new(env, word) })
+}
+
 /// Remembers, for one walk, what it has seen: most atoms of a source come many times.
 #[derive(Default)]
 pub(super) struct AtomCache {

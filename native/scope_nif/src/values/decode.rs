@@ -21,12 +21,6 @@ pub fn decode<'a>(env: Env<'a>, bytes: &[u8]) -> Result<Term<'a>> {
     making.done.ok_or_else(|| odd("it is empty"))
 }
 
-/// The term of a core atom.
-fn atom_of<'a>(env: Env<'a>, atom: Atom) -> Result<Term<'a>> {
-    let atom = rustler::Atom::from_str(env, atom.text()).map_err(|_| odd("an atom is too long"))?;
-    Ok(atom.encode(env))
-}
-
 struct Making<'a> {
     env: Env<'a>,
     /// What each open container holds so far.
@@ -65,12 +59,12 @@ impl<'a> Making<'a> {
                 let number = u32::try_from(number).map_err(|_| odd("an unknown atom"))?;
                 let known = scope_core::atoms::count() as u64 > u64::from(number);
                 match known {
-                    true => atom_of(env, Atom(number))?,
+                    true => self.atom(Atom(number))?,
                     false => return Err(odd("an unknown atom")),
                 }
             }
             Token::AtomText(text) => match scope_core::atoms::existing(text) {
-                Some(atom) => atom_of(env, atom)?,
+                Some(atom) => self.atom(atom)?,
                 None => self.opaque(Kind::Atom, text)?,
             },
             Token::Binary(bytes) => binary(env, bytes)?,
@@ -127,9 +121,14 @@ impl<'a> Making<'a> {
                     Some(_) => inside.encode(env),
                 },
             ),
-            Open::Map(_) => (Kind::Map, map(env, &inside)?),
+            Open::Map(_) => match map(env, &inside) {
+                Some(made) => (Kind::Map, made),
+                None => return self.pairs(Kind::Map, &inside, None),
+            },
             Open::Struct(_) => {
-                let made = map(env, &inside)?;
+                let Some(made) = map(env, &inside) else {
+                    return self.pairs(Kind::Struct, &inside, module);
+                };
                 let made = match (&module, cut) {
                     (Some(module), None) => put(made, atoms::__struct__(), *module)?,
                     _ => made,
@@ -141,6 +140,25 @@ impl<'a> Making<'a> {
             None => Ok(made),
             Some((by, size)) => self.truncated(kind, by, size, Some(made), module),
         }
+    }
+
+    /// Nothing is made of an atom that the VM does not have: a saved one may have died with its code.
+    fn atom(&self, atom: Atom) -> Result<Term<'a>> {
+        match crate::terms::existing_atom(self.env, atom) {
+            Some(term) => Ok(term),
+            None => self.opaque(Kind::Atom, atom.text()),
+        }
+    }
+
+    /// A map whose keys became equal when they were cut or withheld: all its pairs.
+    fn pairs(&self, kind: Kind, inside: &[Term<'a>], module: Option<Term<'a>>) -> Result<Term<'a>> {
+        let pairs: Vec<Term<'a>> = inside
+            .chunks_exact(2)
+            .map(|pair| make_tuple(self.env, pair))
+            .collect();
+        let size = Size::Exactly(pairs.len() as u64);
+        let kept = pairs.encode(self.env);
+        self.truncated(kind, By::Bytes, size, Some(kept), module)
     }
 
     fn truncated(
@@ -207,22 +225,11 @@ impl<'a> Making<'a> {
     }
 }
 
-fn map<'a>(env: Env<'a>, inside: &[Term<'a>]) -> Result<Term<'a>> {
+/// `None` with one key twice.
+fn map<'a>(env: Env<'a>, inside: &[Term<'a>]) -> Option<Term<'a>> {
     let keys: Vec<Term<'a>> = inside.iter().step_by(2).copied().collect();
     let values: Vec<Term<'a>> = inside.iter().skip(1).step_by(2).copied().collect();
-    if keys.len() != values.len() {
-        return Err(odd("a key without a value"));
-    }
-    match Term::map_from_term_arrays(env, &keys, &values) {
-        Ok(map) => Ok(map),
-        // Keys that were different and are cut or withheld alike: the last one stays.
-        Err(_) => keys
-            .into_iter()
-            .zip(values)
-            .try_fold(Term::map_new(env), |map, (key, value)| {
-                map.map_put(key, value).map_err(|_| odd("a map"))
-            }),
-    }
+    Term::map_from_term_arrays(env, &keys, &values).ok()
 }
 
 fn put<'a>(map: Term<'a>, key: rustler::Atom, value: Term<'a>) -> Result<Term<'a>> {

@@ -12,6 +12,7 @@ use scope_core::captured::format::{self, By, CLOSE_BYTES_MAX, Kind, Size, TOKEN_
 
 use super::policy::{Policy, policy};
 use super::term::{Heap, Pairs};
+use super::text::{self, Bounds};
 use crate::atoms;
 use crate::capture::term_word;
 
@@ -19,8 +20,10 @@ use crate::capture::term_word;
 const LOOK_EVERY: u32 = 32;
 /// Elements of a list that are counted, after those that are kept.
 const COUNTED_MAX: u64 = 1_000;
-/// Characters of a list of integers that are searched for secrets, as the text that it may be.
-const CHARLIST_MAX: usize = 512;
+/// A secret that begins in what is kept of a text is looked at so far beyond.
+pub(super) const AHEAD: usize = 8 * 1024;
+/// Bytes of one list that are searched, as the text that it may be.
+const SEARCHED_MAX: usize = 16 * 1024;
 /// A kept buffer; a larger one was for an exceptional value.
 const KEPT_BYTES: usize = 256 * 1024;
 
@@ -34,11 +37,15 @@ enum Open {
     List {
         rest: ErlNifTerm,
         count: u64,
+        /// So many elements were searched for secrets, as the text that they may be together. No more are kept.
+        searched: u64,
+        /// Lists inside were searched with it.
+        inside: bool,
     },
     Tuple {
         elements: &'static [ErlNifTerm],
         at: usize,
-        /// The second element stands under a secret name.
+        /// The first element is a secret name: what follows stands under it.
         secret: bool,
     },
     Map {
@@ -126,16 +133,26 @@ impl Encoder {
 
     fn walk(&mut self, run: &mut Run<'_>, term: ErlNifTerm) {
         self.put(run, term, None);
-        while let Some(open) = self.stack.last_mut() {
+        loop {
+            let depth = self.stack.len();
+            let Some(open) = self.stack.last_mut() else {
+                return;
+            };
             match open {
-                Open::List { rest, count } => match run.heap.uncons(*rest) {
+                Open::List {
+                    rest,
+                    count,
+                    searched,
+                    ..
+                } => match run.heap.uncons(*rest) {
                     Some((head, tail)) => {
-                        let cut = run.cut(*count, self.out.len(), self.stack.len());
-                        if let Some(by) = cut {
+                        let unsearched = (*count >= *searched).then_some(By::Bytes);
+                        let cut = run.cut(*count, self.out.len(), depth);
+                        if let Some(by) = cut.or(unsearched) {
                             self.cut_list(run, by);
                             continue;
                         }
-                        if let Some(Open::List { rest, count }) = self.stack.last_mut() {
+                        if let Some(Open::List { rest, count, .. }) = self.stack.last_mut() {
                             *rest = tail;
                             *count += 1;
                         }
@@ -152,10 +169,10 @@ impl Encoder {
                         self.stack.pop();
                         continue;
                     }
-                    let (element, under) = (elements[*at], *secret && *at == 1);
+                    let (element, under) = (elements[*at], *secret && *at > 0);
                     let (count, size) = (*at as u64, elements.len() as u64);
                     *at += 1;
-                    match run.cut(count, self.out.len(), self.stack.len()) {
+                    match run.cut(count, self.out.len(), depth) {
                         Some(by) => {
                             format::put_cut(&mut self.out, by, Size::Exactly(size));
                             self.stack.pop();
@@ -184,7 +201,7 @@ impl Encoder {
 
     #[cold]
     fn cut_list(&mut self, run: &mut Run<'_>, by: By) {
-        let Some(Open::List { rest, count }) = self.stack.pop() else {
+        let Some(Open::List { rest, count, .. }) = self.stack.pop() else {
             return;
         };
         let (mut counted, mut rest) = (0, rest);
@@ -327,8 +344,10 @@ impl Encoder {
             room / 2
         };
         let kept = bytes.len().min(share);
+        run.spend(kept / 32);
         self.text.clear();
-        match secrets::mask(run.policy.rules(), bytes, kept, &mut self.text) {
+        let seen = &bytes[..bytes.len().min(kept + AHEAD)];
+        match secrets::mask(run.policy.rules(), seen, kept, &mut self.text) {
             Some(rule) => {
                 let kept = self.text.len().min(share);
                 let text = &self.text[..kept];
@@ -346,44 +365,47 @@ impl Encoder {
             format::put_empty_list(&mut self.out);
         } else if self.depth_reached(run) {
             self.gone(run, By::Depth, T::ERL_NIF_TERM_TYPE_LIST, term);
-        } else if let Some(rule) = self.secret_text(run, term) {
-            format::put_redacted(&mut self.out, rule as u8, Kind::List);
         } else {
-            format::put_list(&mut self.out);
-            self.stack.push(Open::List {
-                rest: term,
-                count: 0,
-            });
+            // What is in a list that was searched was searched with it.
+            let known = match self.stack.last() {
+                Some(Open::List { inside: true, .. }) => Ok((u64::MAX, true)),
+                _ => self.search(run, term),
+            };
+            match known {
+                Err(rule) => format::put_redacted(&mut self.out, rule as u8, Kind::List),
+                Ok((searched, inside)) => {
+                    format::put_list(&mut self.out);
+                    self.stack.push(Open::List {
+                        rest: term,
+                        count: 0,
+                        searched,
+                        inside,
+                    });
+                }
+            }
         }
     }
 
-    /// A list that begins with characters or texts may be text: what it says is searched as text is.
-    fn secret_text(&mut self, run: &mut Run<'_>, term: ErlNifTerm) -> Option<Rule> {
-        let heap = run.heap;
-        self.text.clear();
-        let mut rest = term;
-        while self.text.len() < CHARLIST_MAX
-            && let Some((head, tail)) = heap.uncons(rest)
-        {
-            match heap.kind(head) {
-                T::ERL_NIF_TERM_TYPE_INTEGER => match heap.small(head) {
-                    Some(byte @ 9..=126) => self.text.push(byte as u8),
-                    Some(_) => self.text.push(b'?'),
-                    None => break,
-                },
-                T::ERL_NIF_TERM_TYPE_BITSTRING => {
-                    let bytes = heap.binary(head)?;
-                    let room = CHARLIST_MAX - self.text.len();
-                    self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
-                }
-                _ => break,
-            }
-            rest = tail;
-        }
+    /// A list may be text: characters, binaries, and lists of them. What it says is searched as text is: for how many
+    /// elements, or which rule found something.
+    fn search(&mut self, run: &mut Run<'_>, term: ErlNifTerm) -> Result<(u64, bool), Rule> {
+        let room = run.room(self.out.len(), self.stack.len());
+        let bounds = Bounds {
+            elements: u64::from(run.config.width),
+            bytes: room.clamp(256, SEARCHED_MAX),
+        };
+        let mut text = std::mem::take(&mut self.text);
+        let searched = text::put_together(run.heap, term, bounds, &mut text);
+        run.spend(searched.steps / 2 + text.len() / 32);
         // Nothing that is shorter is a secret.
-        match self.text.len() {
-            0..=8 => None,
-            _ => secrets::any(run.policy.rules(), &self.text),
+        let found = match text.len() {
+            0..=4 => None,
+            _ => secrets::any(run.policy.rules(), &text),
+        };
+        self.text = text;
+        match found {
+            Some(rule) => Err(rule),
+            None => Ok((searched.elements, searched.inside)),
         }
     }
 
@@ -394,7 +416,7 @@ impl Encoder {
         }
         format::put_tuple(&mut self.out, elements.len() as u64);
         if !elements.is_empty() {
-            let secret = elements.len() == 2 && run.policy.is_secret_key(run.heap, elements[0]);
+            let secret = elements.len() > 1 && run.policy.is_secret_key(run.heap, elements[0]);
             // A name is a key: it stays where only the shape is kept.
             let mut at = 0;
             if elements.len() == 2 && run.heap.is_atom(elements[0]) {
@@ -456,7 +478,16 @@ impl Encoder {
     fn external(&mut self, run: &mut Run<'_>, kind: Kind, term: ErlNifTerm) {
         let room = run.room(self.out.len(), self.stack.len());
         let out = &mut self.out;
+        let rules = run.policy.rules();
         let size = run.heap.external(term, |bytes| {
+            // Bits that are no whole bytes may hold text all the same.
+            let seen = &bytes[..bytes.len().min(room + AHEAD)];
+            if kind == Kind::Bitstring
+                && let Some(rule) = secrets::any(rules, seen)
+            {
+                format::put_redacted(out, rule as u8, kind);
+                return None;
+            }
             let fits = bytes.len() <= room;
             if fits {
                 format::put_external(out, kind, bytes);
@@ -550,11 +581,18 @@ impl<'r> Run<'r> {
         !self.over && length + TOKEN_BYTES_MAX + (depth + 1) * CLOSE_BYTES_MAX <= self.limit
     }
 
+    /// Work that was done, in terms that take as long.
+    #[inline(always)]
+    fn spend(&mut self, work: usize) {
+        self.looked = self.looked.saturating_add(work as u32);
+    }
+
     /// Why a container has to end after `count` elements, if it has to.
     #[inline(always)]
     fn cut(&mut self, count: u64, length: usize, depth: usize) -> Option<By> {
-        self.looked += 1;
-        if self.looked % LOOK_EVERY == 0 {
+        self.spend(1);
+        if self.looked >= LOOK_EVERY {
+            self.looked = 0;
             self.look();
         }
         if self.over {

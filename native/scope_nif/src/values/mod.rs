@@ -9,6 +9,7 @@ mod keys;
 mod nifs;
 mod policy;
 mod term;
+mod text;
 
 pub use decode::decode;
 pub use keys::{handled, message_key, peer};

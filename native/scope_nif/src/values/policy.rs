@@ -53,18 +53,35 @@ impl Policy {
         } else if let Some(bytes) = heap.binary(key) {
             !bytes.is_empty() && bytes.len() <= 256 && self.rules().keys.matches(bytes)
         } else {
-            false
+            heap.is_list(key) && self.is_secret_charlist(heap, key)
         }
     }
 
     #[cold]
     fn decide(&self, heap: Heap, key: ErlNifTerm, word: u64) -> bool {
         let generation = self.names.generation();
-        let decision = self
-            .rules()
-            .keys
-            .matches(heap.atom_text(key, &mut [0; 1024]));
+        let mut buffer = [0; 1024];
+        let text = heap.atom_text(key, &mut buffer);
+        // A module is no name of a value: `{MyApp.SessionSupervisor, options}`.
+        let is_module = text.starts_with(b"'Elixir.") || text.starts_with(b"Elixir.");
+        let decision = !is_module && self.rules().keys.matches(text);
         self.names.put(word, generation, decision);
         decision
+    }
+
+    #[cold]
+    fn is_secret_charlist(&self, heap: Heap, list: ErlNifTerm) -> bool {
+        let mut text = [0u8; 64];
+        let mut length = 0;
+        let mut rest = list;
+        while let Some((head, tail)) = heap.uncons(rest) {
+            match heap.small(head).and_then(|int| u8::try_from(int).ok()) {
+                Some(byte) if length < text.len() => text[length] = byte,
+                _ => return false,
+            }
+            length += 1;
+            rest = tail;
+        }
+        length > 0 && self.rules().keys.matches(&text[..length])
     }
 }

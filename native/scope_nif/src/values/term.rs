@@ -40,6 +40,10 @@ impl Heap {
         (found != 0).then_some((head, tail))
     }
 
+    pub fn is_list(self, term: ErlNifTerm) -> bool {
+        unsafe { sys::enif_is_list(self.0, term) != 0 }
+    }
+
     pub fn is_empty_list(self, term: ErlNifTerm) -> bool {
         unsafe { sys::enif_is_empty_list(self.0, term) != 0 }
     }
