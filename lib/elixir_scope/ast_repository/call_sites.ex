@@ -141,12 +141,20 @@ defmodule ElixirScope.ASTRepository.CallSites do
   defp find_receives(repository) do
     case Processes.messages(repository) do
       {:ok, %{receives: receives}} ->
-        for one <- receives,
-            {:ok, pattern} <- [Code.string_to_quoted(one.message, emit_warnings: false)],
-            do: {one.kind, pattern, one}
+        for one <- receives, do: {one.kind, pattern(one.message), one}
 
       _ ->
         []
+    end
+  end
+
+  # `[_, _...]` is a list of one element or more. What cannot be read may be anything.
+  defp pattern(text) do
+    text = text |> String.replace(", _...]", " | _]") |> String.replace("[_...]", "list()")
+
+    case Code.string_to_quoted(text, emit_warnings: false) do
+      {:ok, quoted} -> quoted
+      {:error, _} -> {:_, [], nil}
     end
   end
 end

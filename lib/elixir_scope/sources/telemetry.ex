@@ -95,14 +95,8 @@ defmodule ElixirScope.Sources.Telemetry do
 
   @doc false
   def handle(event, measurements, metadata, %{rate: rate}) do
-    if Note.wanted?() and Rate.pass?(rate) do
-      Note.put(:telemetry, %{}, %{
-        event: event,
-        measurements: measurements,
-        metadata: metadata,
-        span: span(metadata)
-      })
-    end
+    if Note.wanted?() and Rate.pass?(rate),
+      do: Note.put(:telemetry, %{}, told(event, measurements, metadata))
 
     :ok
   rescue
@@ -110,6 +104,11 @@ defmodule ElixirScope.Sources.Telemetry do
   catch
     _, _ -> Rate.fail(rate)
   end
+
+  @doc false
+  # What is recorded of an event.
+  def told(event, measurements, metadata),
+    do: %{event: event, measurements: measurements, metadata: metadata, span: span(metadata)}
 
   # References cannot be told apart once they are decoded elsewhere: a number can.
   defp span(%{telemetry_span_context: context}), do: :erlang.phash2(context, 4_294_967_296)

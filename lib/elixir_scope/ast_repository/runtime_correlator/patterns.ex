@@ -157,6 +157,7 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator.Patterns do
   defp fit(term, {:=, _, [left, right]}),
     do: with({:ok, one} <- fit(term, left), {:ok, other} <- fit(term, right), do: {:ok, one + other})
 
+  defp fit(_term, {form, _, _}) when form in [:%{}, :%, :{}], do: :no
   defp fit(_term, {_call, _, arguments}) when is_list(arguments), do: {:ok, 0}
   defp fit(term, literal), do: if(term === literal, do: {:ok, 3}, else: :no)
 

@@ -1,0 +1,329 @@
+defmodule ElixirScope.Sources.LoggerTest do
+  # The handlers of a VM are shared.
+  use ExUnit.Case, async: false
+
+  require Logger
+
+  alias ElixirScope.{ASTRepository, Capture, Core, Sources}
+  alias ElixirScope.ASTRepository.RuntimeCorrelator
+  alias ElixirScope.Sources.Logger, as: Records
+  alias ElixirScope.Sources.Logger.Message
+
+  defmodule Collect do
+    @moduledoc false
+    # What ours would record of each event, sent to the test.
+    def log(event, %{config: %{to: to, what: what}}) do
+      with {_source, _place, _data} = told <- Records.told(event, what), do: send(to, {:told, told})
+    end
+  end
+
+  setup do
+    level = Logger.level()
+    Logger.configure(level: :debug)
+
+    on_exit(fn ->
+      Sources.detach()
+      Logger.configure(level: level)
+    end)
+  end
+
+  defp collect(what \\ [:records, :crashes]) do
+    :ok = :logger.add_handler(:collect, Collect, %{config: %{to: self(), what: what}})
+    on_exit(fn -> :logger.remove_handler(:collect) end)
+  end
+
+  # Our own console stays quiet.
+  defp quietly(fun), do: ExUnit.CaptureLog.capture_log(fun)
+
+  defp told(source) do
+    receive do
+      {:told, {^source, place, data}} -> {place, data}
+    after
+      5_000 -> flunk("nothing was told of #{source}")
+    end
+  end
+
+  test "a record has level, message, metadata and its place" do
+    collect()
+    quietly(fn -> Logger.warning("stock of #{:tea} is low", stock: 3) end)
+    line = __ENV__.line - 1
+    {place, data} = told(:logger)
+    assert %{level: :warning, message: "stock of tea is low", metadata: %{stock: 3}} = data
+    assert %{line: ^line, mfa: {__MODULE__, _, _}, file: file} = place
+    assert String.ends_with?(file, "logger_test.exs")
+  end
+
+  test "messages are bounded, whatever they are made of" do
+    huge = String.duplicate("word ", 100_000)
+    nested = Enum.reduce(1..10_000, ["x"], fn _, list -> [list, "word "] end)
+
+    for event <- [
+          %{msg: {:string, huge}, meta: %{}},
+          %{msg: {:string, nested}, meta: %{}},
+          %{msg: {'~p and ~s', [Enum.to_list(1..100_000), huge]}, meta: %{}},
+          %{msg: {:report, %{list: Enum.to_list(1..100_000), text: huge}}, meta: %{}},
+          %{msg: {:report, [a: huge]}, meta: %{report_cb: fn [a: text] -> {'~ts', [text]} end}},
+          %{msg: {:string, <<255, 254, 0>>}, meta: %{}}
+        ] do
+      text = Message.text(event)
+      assert byte_size(text) <= 4_200
+      assert String.valid?(text)
+    end
+
+    # A long word at the end is left out whole: half of a token would not be known as one.
+    text =
+      Message.text(%{msg: {:string, String.duplicate("a ", 2_040) <> String.duplicate("s", 1_000)}, meta: %{}})
+
+    refute text =~ "s"
+  end
+
+  test "a record leads to the call of Logger, and a changed source to its function" do
+    source = """
+    defmodule Logged do
+      require Logger
+
+      def work(x) do
+        y = x + 1
+        Logger.info("at work with \#{y}")
+        y
+      end
+    end
+    """
+
+    {:ok, repository} = ASTRepository.new()
+    dir = Path.join(System.tmp_dir!(), "elixir_scope-logged-#{System.pid()}")
+    File.mkdir_p!(Path.join(dir, "lib"))
+    on_exit(fn -> File.rm_rf!(dir) end)
+    path = Path.join(dir, "lib/logged.ex")
+    File.write!(path, source)
+    {:ok, _} = ASTRepository.import_project(repository, dir)
+    Code.compile_file(path)
+
+    collect()
+    quietly(fn -> apply(Logged, :work, [1]) end)
+    {place, _} = told(:logger)
+
+    assert {:ok, %{ast_node_id: id, strategy: :line_based, confidence: 0.95}} =
+             RuntimeCorrelator.resolve(repository, %{place: place})
+
+    assert {:ok, {{:., _, [{:__aliases__, _, [:Logger]}, :info]}, _, _}} =
+             ASTRepository.get_ast_node(repository, id)
+
+    File.write!(
+      path,
+      String.replace(source, "  require Logger", "  @x [\n    1,\n    2,\n    3\n  ]\n  require Logger")
+    )
+
+    {:ok, _} = ASTRepository.import_project(repository, dir)
+
+    assert {:ok, %{ast_node_id: "Logged.work/1" <> rest, confidence: confidence}} =
+             RuntimeCorrelator.resolve(repository, %{place: place})
+
+    assert rest == "" or confidence == 0.95
+    :code.purge(Logged)
+    :code.delete(Logged)
+  end
+
+  describe "crashes" do
+    setup do
+      collect([:crashes])
+    end
+
+    defmodule Server do
+      use GenServer
+      def init(arg), do: {:ok, arg}
+      def handle_call(:fail, _from, state), do: {:reply, Map.fetch!(state, :nothing), state}
+      def handle_cast({:throw, it}, _state), do: throw(it)
+      def handle_cast({:exit, reason}, _state), do: exit(reason)
+    end
+
+    test "of a generic server, with the frames of what failed" do
+      quietly(fn ->
+        {:ok, pid} = GenServer.start(Server, %{})
+        catch_exit(GenServer.call(pid, :fail))
+      end)
+
+      crashes = for _ <- 1..2, do: told(:crash) |> elem(1)
+      assert Enum.any?(crashes, &(&1.type in [:gen_server, :process]))
+
+      for crash <- crashes do
+        assert %{class: :error, exception: KeyError} = crash
+        assert Enum.any?(crash.frames, &match?({Server, :handle_call, 3, _, line} when is_integer(line), &1))
+      end
+    end
+
+    test "of a throw, an exit, a task, a plain process" do
+      quietly(fn ->
+        {:ok, pid} = GenServer.start(Server, %{})
+        GenServer.cast(pid, {:exit, {:no, :way}})
+      end)
+
+      {_, crash} = told(:crash)
+      assert crash.reason |> inspect() =~ "no" and crash.class in [:exit, :error]
+
+      quietly(fn ->
+        {:ok, _} = Task.start(fn -> raise ArgumentError, "no" end)
+        Process.sleep(100)
+      end)
+
+      crash = until(fn crash -> crash.exception == ArgumentError end)
+      assert crash.class == :error
+      assert Enum.any?(crash.frames, &match?({__MODULE__, _, _, _, _}, &1))
+
+      quietly(fn ->
+        spawn(fn -> :erlang.error({:badmatch, 3}) end)
+        Process.sleep(100)
+      end)
+
+      assert until(fn crash -> crash.exception == MatchError end).type == :process
+    end
+
+    test "of a supervisor's child, with the child" do
+      quietly(fn ->
+        {:ok, pid} =
+          Supervisor.start_link([{Task, fn -> raise "child" end}], strategy: :one_for_one, max_restarts: 1)
+
+        Process.unlink(pid)
+        Process.sleep(200)
+      end)
+
+      crash = until(fn crash -> crash.type == :supervisor end)
+      assert crash.child.id == Task or match?(%{id: _}, crash.child)
+      assert crash.context in [:child_terminated, :shutdown, :start_error]
+    end
+
+    defp until(fun) do
+      {_, crash} = told(:crash)
+      if fun.(crash), do: crash, else: until(fun)
+    end
+
+    test "values of arguments stay out of stacktraces" do
+      assert [{Enum, :map, 2, "lib/enum.ex", 3}, {:lists, :foldl, 3, nil, nil}] =
+               Sources.Crash.frames([
+                 {Enum, :map, [["secret"], & &1], [file: 'lib/enum.ex', line: 3]},
+                 {:lists, :foldl, 3, []}
+               ])
+    end
+  end
+
+  describe "the handler" do
+    test "records while capture is on, in the process that logs, and is gone after" do
+      {:ok, repository} = ASTRepository.new()
+      :ok = Capture.subscribe(repository)
+      before = handlers()
+      assert :ok = Sources.attach([:logger])
+      assert %{logger: %{attached: true}} = Sources.status()
+      quietly(fn -> Logger.info("not recorded: capture is off") end)
+
+      # What captures the log starts processes, which is reported, too.
+      quietly(fn ->
+        :ok = Capture.start()
+        for n <- 1..10, do: Logger.info("number #{n}")
+        Logger.info("our own", domain: [:elixir_scope])
+        :ok = Capture.stop()
+      end)
+
+      :ok = Capture.flush()
+      {:ok, ref} = ASTRepository.Handle.ref(repository)
+      notes = for %{kind: :note} = event <- events(ref), do: event
+      assert length(notes) == 10
+      assert Enum.all?(notes, &(&1.pid == self()))
+      :ok = Sources.detach()
+      assert handlers() == before
+      Capture.unsubscribe(repository)
+    end
+
+    test "many processes that log at once lose nothing they may record, and all beyond is counted" do
+      {:ok, repository} = ASTRepository.new()
+      :ok = Capture.subscribe(repository)
+      assert :ok = Sources.attach([:logger], per_second: 500)
+      before = Capture.stats()
+
+      quietly(fn ->
+        :ok = Capture.start()
+
+        1..20
+        |> Enum.map(fn _ -> Task.async(fn -> for n <- 1..200, do: Logger.info("load #{n}") end) end)
+        |> Task.await_many(30_000)
+
+        :ok = Capture.stop()
+      end)
+
+      :ok = Capture.flush()
+      limited = Sources.status().logger.limited
+      {:ok, ref} = ASTRepository.Handle.ref(repository)
+      recorded = Enum.count(events(ref, 100_000), &(&1.kind == :note))
+      later = Capture.stats()
+      dropped = Enum.sum(Map.values(later.dropped)) - Enum.sum(Map.values(before.dropped))
+      assert recorded + limited + dropped == 4_000
+      assert limited > 0
+      Capture.unsubscribe(repository)
+    end
+
+    test "survives what is done to the logger, and says when it was taken out" do
+      assert :ok = Sources.attach([:logger, :crashes])
+      :ok = :logger.update_handler_config(Records.id(), :level, :error)
+      :ok = :logger.set_handler_config(Records.id(), %{level: :all, config: %{}})
+
+      assert {:ok, %{config: %{rate: _, what: [:records, :crashes]}}} =
+               :logger.get_handler_config(Records.id())
+
+      Logger.configure(level: :info)
+      assert Records.attached?()
+
+      log =
+        quietly(fn ->
+          :logger.remove_handler(Records.id())
+          Process.sleep(50)
+        end)
+
+      assert log =~ "was removed by"
+      assert %{removed: true, logger: %{attached: false}} = Sources.status()
+      assert :ok = Sources.attach([:logger])
+      assert %{removed: false, logger: %{attached: true}} = Sources.status()
+    end
+
+    test "is attached again by the successor of a killed owner" do
+      assert :ok = Sources.attach([:logger])
+      owner = Process.whereis(Sources.Server)
+      Process.exit(owner, :kill)
+      assert eventually(fn -> Process.whereis(Sources.Server) not in [nil, owner] end)
+      assert %{logger: %{attached: true}} = Sources.status()
+      :ok = Sources.detach()
+      refute Records.attached?()
+    end
+
+    test "a record that cannot be shown fails nobody" do
+      assert :ok = Sources.attach([:logger])
+      :ok = Capture.start()
+      bad = %{level: :info, msg: {:report, %{a: 1}}, meta: %{report_cb: fn _ -> raise "no" end}}
+      {:ok, config} = :logger.get_handler_config(Records.id())
+      assert :ok = Records.log(bad, config)
+      assert %{logger: %{failed: 1}} = Sources.status()
+      Capture.stop()
+      assert Records.attached?()
+    end
+
+    test "wrong names are answered" do
+      assert {:error, %{reason: :unknown, hint: "did you mean :logger?"}} = Sources.attach([:loger])
+      assert {:error, %{reason: :unknown}} = Sources.attach([:logger], levl: :info)
+    end
+  end
+
+  defp handlers, do: Enum.sort(:logger.get_handler_ids())
+
+  defp events(ref, limit \\ 1_000) do
+    case Core.call(fn -> ElixirScope.Native.runtime_events(ref, limit) end) do
+      {:ok, events} -> events
+      events when is_list(events) -> events
+    end
+  end
+
+  defp eventually(fun, tries \\ 100) do
+    cond do
+      fun.() -> true
+      tries == 0 -> false
+      true -> Process.sleep(20) && eventually(fun, tries - 1)
+    end
+  end
+end
