@@ -10,8 +10,8 @@ defmodule ElixirScope.Sources.ExUnit do
       {:ok, account} = ElixirScope.Sources.ExUnit.detach()
 
   How a call is attributed: every test claims its process before its first `setup`, in the stream of events itself, so
-  everything that process does is the test's, exactly, `async: true` or not. So is what its descendants do (found by
-  `$callers`, `$ancestors` and the parent). What other processes do meanwhile is counted for every test that runs at that
+  everything that process does is the test's, exactly, `async: true` or not. So is what its descendants do: the VM
+  tells who starts whom, and `$callers` says for whom a task of a shared supervisor works. What other processes do meanwhile is counted for every test that runs at that
   moment, and marked `:meanwhile`.
 
   Tests are reached by a compiler tracer that adds one call in front of the callbacks of each module that uses
@@ -33,13 +33,17 @@ defmodule ElixirScope.Sources.ExUnit do
   @type account :: %{tests: map(), reached: [tuple()], needs: [tuple()], points: map()}
 
   @doc """
-  Begins to keep account of who reaches what. Options: `:root` - the directory that files are relative to (the current one).
+  Begins to keep account of who reaches what. Options:
+
+    * `:root` - the directory that files are relative to (the current one)
+    * `:modules` - those of the project. Before OTP 27 a process has one tracer at most: when one of them or of the tests uses
+      `:dbg` or `:erlang.trace/3` itself, we do not, and short-lived processes count as `:meanwhile`
 
   Errors: `:busy` when it is attached already.
   """
   @spec attach(keyword()) :: :ok | {:error, Error.t()}
   def attach(opts \\ []) do
-    with {:ok, _} <- Owners.start(Keyword.get(opts, :root, File.cwd!())),
+    with {:ok, _} <- Owners.start(Keyword.get(opts, :root, File.cwd!()), Keyword.get(opts, :modules, [])),
          :ok <- seated(&Core.Work.attribute/0) do
       Tracer.install()
       Formatter.install()

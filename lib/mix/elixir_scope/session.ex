@@ -61,7 +61,8 @@ defmodule Mix.ElixirScope.Session do
     Enum.each(modules, &Code.ensure_loaded/1)
   end
 
-  defp modules(name) do
+  @doc "The modules to observe; raises when there is none."
+  def modules(name) do
     case Project.modules(ElixirScope.instrumented()) do
       [] ->
         Mix.raise("mix elixir_scope.#{name} found no compiled module of this project; does mix compile work?")

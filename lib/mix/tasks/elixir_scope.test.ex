@@ -85,7 +85,7 @@ defmodule Mix.Tasks.ElixirScope.Test do
 
   # While another task attributes tests in this VM, these are observed without.
   defp attributed(theirs) do
-    with {:error, error} <- Sources.attach(),
+    with {:error, error} <- Sources.attach(modules: Session.modules("test")),
          do: Mix.shell().error("Which test reaches what is not recorded: #{error.message}")
 
     Mix.Task.run("test", theirs)

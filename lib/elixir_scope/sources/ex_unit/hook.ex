@@ -31,6 +31,7 @@ defmodule ElixirScope.Sources.ExUnit.Hook do
       number = Owners.number(key)
       group = Owners.number({elem(key, 0), :setup_all})
       Core.Work.begin(number, group)
+      Owners.follow()
       # Callbacks run in the reverse order of their registration: this one is the last.
       ExUnit.Callbacks.on_exit({__MODULE__, number}, fn -> finish(number, group) end)
     end

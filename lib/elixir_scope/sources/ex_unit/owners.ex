@@ -7,13 +7,14 @@ defmodule ElixirScope.Sources.ExUnit.Owners do
   use GenServer
 
   alias ElixirScope.{Capture, Core, Error}
+  alias ElixirScope.Sources.ExUnit.Spawns
 
   @table __MODULE__
   @pause_ms 2
   @busy_tries 200
 
-  def start(root) do
-    case GenServer.start(__MODULE__, root, name: __MODULE__) do
+  def start(root, modules) do
+    case GenServer.start(__MODULE__, {root, modules}, name: __MODULE__) do
       {:error, {:already_started, _}} ->
         {:error,
          %Error{
@@ -58,6 +59,21 @@ defmodule ElixirScope.Sources.ExUnit.Owners do
     end
   end
 
+  @doc "Follows what the calling process starts, as far as that can be."
+  def follow do
+    case :ets.lookup(@table, :spawns) do
+      [{_, how}] -> Spawns.follow(how)
+      [] -> :ok
+    end
+  end
+
+  @doc "Code that traces processes itself was compiled: from here on nobody of ours does, unless that is apart."
+  def stand_aside do
+    safely(fn ->
+      with [{_, {:tracer, _}}] <- :ets.lookup(@table, :spawns), do: :ets.insert(@table, {:spawns, nil})
+    end)
+  end
+
   @doc "What is known of a test; of a repeated run, the later."
   def learn(key, facts), do: safely(fn -> :ets.insert(@table, {{:test, key}, facts}) end)
 
@@ -80,30 +96,51 @@ defmodule ElixirScope.Sources.ExUnit.Owners do
     :exit, _ -> :ok
   end
 
+  # State: how processes are followed, and `{child, parent}` of those that were started.
+
   @impl true
-  def init(root) do
+  def init({root, modules}) do
     :ets.new(@table, [:named_table, :public, write_concurrency: true, read_concurrency: true])
-    :ets.insert(@table, {:root, root})
+    how = Spawns.new(modules)
+    :ets.insert(@table, [{:root, root}, {:spawns, how}])
     _ = Capture.ignore(self())
-    {:ok, root, @pause_ms}
+    {:ok, {how, []}, @pause_ms}
   end
 
   @impl true
-  def handle_info(:timeout, root) do
+  def handle_info({:trace, parent, :spawn, child, _mfa}, {how, spawns}),
+    do: {:noreply, {how, [{child, parent} | spawns]}, @pause_ms}
+
+  def handle_info(:timeout, state) do
     relate(Core.Work.unknown())
-    {:noreply, root, @pause_ms}
+    {:noreply, state, @pause_ms}
   end
 
-  def handle_info(_other, root), do: {:noreply, root, @pause_ms}
+  def handle_info(_other, state), do: {:noreply, state, @pause_ms}
 
   @impl true
-  def handle_call(:look, _from, root) do
+  def handle_call(:look, _from, {how, spawns}) do
     relate(Core.Work.unknown())
-    {:reply, :ok, root, @pause_ms}
+    Spawns.delivered(how)
+    for {child, parent} <- told_by_now(spawns), do: told(child, [parent], @busy_tries)
+    {:reply, :ok, {how, []}, @pause_ms}
+  end
+
+  defp told_by_now(spawns) do
+    receive do
+      {:trace, parent, :spawn, child, _mfa} -> told_by_now([{child, parent} | spawns])
+      {:trace, _, _, _, _} -> told_by_now(spawns)
+      {:trace, _, _, _} -> told_by_now(spawns)
+    after
+      0 -> spawns
+    end
   end
 
   @impl true
-  def terminate(_reason, _root), do: Capture.unignore(self())
+  def terminate(_reason, {how, _spawns}) do
+    Spawns.stop(how)
+    Capture.unignore(self())
+  end
 
   defp relate(pids) when is_list(pids) do
     for pid <- pids, parents = parents(pid), parents != [], do: told(pid, parents, @busy_tries)

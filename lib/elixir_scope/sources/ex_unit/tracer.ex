@@ -4,7 +4,7 @@ defmodule ElixirScope.Sources.ExUnit.Tracer do
   # functions are expanded when the rest of the module has been evaluated up to them: at the first event from one, ExUnit has
   # registered its own hook, and ours comes after it.
 
-  alias ElixirScope.Sources.ExUnit.{Hook, Owners}
+  alias ElixirScope.Sources.ExUnit.{Hook, Owners, Spawns}
 
   @doc "Traces what is compiled from here on."
   def install do
@@ -29,6 +29,12 @@ defmodule ElixirScope.Sources.ExUnit.Tracer do
   def trace({kind, _, module, _}, %{module: from} = env)
       when kind in [:struct_expansion, :import] and from != nil,
       do: need(env, module, :export)
+
+  def trace({:remote_function, _, module, name, _}, %{module: from} = env)
+      when module in [:erlang, :dbg] and from != nil do
+    if Spawns.tool?(module, name), do: Owners.stand_aside()
+    if env.function, do: hook_once(from), else: :ok
+  end
 
   # In the body of the module: it is called while that is compiled.
   def trace({kind, _, module, _, _}, %{module: from, function: nil} = env)

@@ -48,13 +48,16 @@ struct Life {
     parents: Vec<usize>,
     /// Whether somebody was asked to find out who its parents are.
     asked: bool,
+    /// Whether it reported anything itself, rather than being named by others only.
+    reported: bool,
 }
 
 #[derive(Default)]
 pub struct Attribution {
     lives: Vec<Life>,
-    /// The present life of a process.
+    /// The present life of a process, and its latest, which may be over.
     current: AHashMap<u64, usize>,
+    latest: AHashMap<u64, usize>,
     /// The last record was of this process: most are of the same as the one before.
     last: Option<(u64, usize)>,
     /// Owners at work with their groups, ascending; and the number of the set of those that answer.
@@ -162,10 +165,22 @@ impl Attribution {
         }
         let life = match self.current.get(&process) {
             Some(life) => *life,
-            None => self.born(process),
+            // What was told of a process before it reported is of this life.
+            None => match self.latest.get(&process) {
+                Some(&life) if !self.reported(life) => {
+                    self.lives[life].reported = true;
+                    self.current.insert(process, life);
+                    life
+                }
+                _ => self.born(process),
+            },
         };
         self.last = Some((process, life));
         life
+    }
+
+    fn reported(&self, life: usize) -> bool {
+        self.lives[life].reported
     }
 
     fn born(&mut self, process: u64) -> usize {
@@ -175,8 +190,10 @@ impl Attribution {
             owner: None,
             parents: Vec::new(),
             asked: false,
+            reported: true,
         });
         self.current.insert(process, life);
+        self.latest.insert(process, life);
         self.unseen.push(life);
         life
     }
@@ -194,17 +211,33 @@ impl Attribution {
         found
     }
 
-    /// `process` was started by (or for) one of `parents`, nearest first.
+    /// `process` was started by (or for) one of `parents`, nearest first. It may be dead by now.
     pub fn relate(&mut self, process: u64, parents: &[u64]) {
-        let life = self.life(process);
-        let parents: Vec<usize> = parents.iter().map(|parent| self.life(*parent)).collect();
-        let own = &mut self.lives[life];
+        let life = self.latest_life(process);
         for parent in parents {
+            let parent = self.latest_life(*parent);
+            let own = &mut self.lives[life];
             if parent != life && !own.parents.contains(&parent) {
                 own.parents.push(parent);
             }
         }
-        self.last = None;
+    }
+
+    fn latest_life(&mut self, process: u64) -> usize {
+        if let Some(life) = self.latest.get(&process) {
+            return *life;
+        }
+        // It never reported, and leads further all the same.
+        let life = self.lives.len();
+        self.lives.push(Life {
+            process,
+            owner: None,
+            parents: Vec::new(),
+            asked: true,
+            reported: false,
+        });
+        self.latest.insert(process, life);
+        life
     }
 
     /// The owner of a life: its own, or that of the nearest ancestor with one.
@@ -333,7 +366,10 @@ mod tests {
         see(&mut it, &[(Enter, 22, 71), (Enter, 23, 72)]);
         assert_eq!(it.unknown(), [21, 22, 23]);
         assert!(it.unknown().is_empty());
-        it.relate(22, &[21]);
+        it.relate(22, &[31]);
+        // Dead by now, and one that never reports.
+        see(&mut it, &[(Down, 22, 0), (Down, 21, 0)]);
+        it.relate(31, &[21]);
         it.relate(21, &[22, 12]);
         check(
             &it,
