@@ -31,17 +31,19 @@ defmodule ElixirScope.Capture do
     * `:overflow` - what happens when a ring is full: `:drop` (the default) drops the newest record and counts it, `:wait` holds
       the process back until there is room, at most 10 seconds. The time it was held back does not count as its own.
 
-  Capture that is on already takes over the option.
+    * `:sources` - other sources to attach, `[:logger, :crashes, :telemetry]`; see `ElixirScope.Sources`. They stay attached
+      when capture stops, and tell nothing then
+
+  Capture that is on already takes over the options.
   """
   @spec start(keyword()) :: :ok | {:error, Error.t()}
   def start(opts \\ []) do
-    case overflow(opts) do
-      {:ok, overflow} ->
-        ElixirScope.Capture.Redaction.classify_loaded()
-        Collector.start(overflow)
+    {sources, opts} = if Keyword.keyword?(opts), do: Keyword.pop(opts, :sources, []), else: {[], opts}
 
-      {:error, _} = error ->
-        error
+    with {:ok, overflow} <- overflow(opts),
+         :ok <- if(sources == [], do: :ok, else: ElixirScope.Sources.attach(sources)) do
+      ElixirScope.Capture.Redaction.classify_loaded()
+      Collector.start(overflow)
     end
   end
 

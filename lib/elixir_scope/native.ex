@@ -97,6 +97,7 @@ defmodule ElixirScope.Native do
 
   # notes: what other sources tell
   def capture_note(_source, _term), do: missing()
+  def runtime_notes(_handle, _limit), do: missing()
 
   # work: for whom the code runs
   def work_attribute, do: missing()

@@ -8,6 +8,9 @@ defmodule ElixirScope.Sources do
       require Logger
       Logger.warning("stock is low")
       ElixirScope.Capture.flush()
+      {:ok, [event]} = ElixirScope.Sources.events(repository, source: :logger)
+      event.data.message
+      #=> "stock is low"
 
   | source | what | module |
   |---|---|---|
@@ -21,8 +24,9 @@ defmodule ElixirScope.Sources do
   happens, its successor attaches them again; `detach/0` leaves nothing behind.
   """
 
-  alias ElixirScope.Error
-  alias ElixirScope.Sources.{Note, Server}
+  alias ElixirScope.{ASTRepository, Error}
+  alias ElixirScope.ASTRepository.RuntimeCorrelator
+  alias ElixirScope.Sources.{Events, Note, Server}
 
   @typedoc """
   An event of one of these sources. `:place` is what it said of where it happened, `:data` what it told; `:correlation_id` is the
@@ -81,4 +85,22 @@ defmodule ElixirScope.Sources do
 
   defp place(%{} = map), do: Note.place(map)
   defp place(_other), do: %{}
+
+  @doc """
+  Events of these sources that the repository's log holds, oldest first.
+
+    * `:source` - only of this one, or these: `:logger`, `:crash`, `:telemetry`, `:exception`, `:test`, `:caller`
+    * `:limit` - the newest so many (1000)
+  """
+  @spec events(ASTRepository.repository(), keyword()) :: {:ok, [event()]} | {:error, Error.t()}
+  defdelegate events(repository, opts \\ []), to: Events, as: :read
+
+  @doc """
+  The node of such an event, with the strategy that found it and how certain that is, as
+  `ElixirScope.ASTRepository.RuntimeCorrelator.resolve/3` gives it: of a log record the call of `Logger`, of a crash its first frame in the
+  repository, of a telemetry event the call that emitted it, in the function that was running; else the activation's clause.
+  """
+  @spec locate(ASTRepository.repository(), event()) ::
+          {:ok, RuntimeCorrelator.resolution()} | {:error, Error.t()}
+  defdelegate locate(repository, event), to: Events
 end

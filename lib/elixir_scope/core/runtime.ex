@@ -12,5 +12,6 @@ defmodule ElixirScope.Core.Runtime do
   def clauses(handle, mfa), do: Core.call(fn -> Native.runtime_clauses(handle, mfa) end)
   def edges(handle), do: Core.call(fn -> Native.runtime_edges(handle) end)
   def events(handle, limit), do: Core.call(fn -> Native.runtime_events(handle, limit) end)
+  def notes(handle, limit), do: Core.call(fn -> Native.runtime_notes(handle, limit) end)
   def totals(handle), do: Core.call(fn -> Native.runtime_totals(handle) end)
 end

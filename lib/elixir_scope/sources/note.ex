@@ -20,12 +20,6 @@ defmodule ElixirScope.Sources.Note do
   @spec code(source()) :: pos_integer()
   def code(source), do: Map.fetch!(@codes, source)
 
-  @doc "The source of a number."
-  @spec source(pos_integer()) :: source() | nil
-  def source(code) do
-    Enum.find_value(@codes, fn {source, number} -> if number == code, do: source end)
-  end
-
   @doc "Whether anybody listens: otherwise there is nothing to prepare."
   @spec wanted?() :: boolean()
   def wanted?, do: Core.Capture.active?()
@@ -33,13 +27,9 @@ defmodule ElixirScope.Sources.Note do
   @doc "Writes a note. `:ok`, also when there was no room: that is counted."
   @spec put(source(), place(), term()) :: :ok
   def put(source, place, term) do
-    _ = Core.Capture.note(code(source), {place, term})
+    _ = Core.Capture.note(code(source), {source, place, term})
     :ok
   end
-
-  @doc "Of the term of a note that was read: `{place, term}`."
-  def read({%{} = place, term}), do: {place, term}
-  def read(other), do: {%{}, other}
 
   @doc "A place from what Elixir and Erlang say of one; only what has the right form."
   @spec place(map()) :: place()

@@ -3,14 +3,17 @@
 
 use rustler::codegen_runtime::inventory;
 use rustler::sys::{ErlNifEnv, ErlNifTerm, c_int};
+use rustler::{Env, Term};
 use scope_core::capture::config::{CaptureConfig, Mode};
 use scope_core::capture::record::RecordKind;
 use scope_core::capture::{Closing, NO_REASON};
+use scope_core::error::{Error, Result};
+use scope_core::ingest::{EventFilter, EventKind};
 
 use crate::capture::{existing, ring, self_word};
 use crate::probe::{Arguments, unsigned};
 use crate::values;
-use crate::{atoms, raw_nif};
+use crate::{atoms, error, raw_nif, runtime};
 
 raw_nif!(c"capture_note", 2, note);
 
@@ -56,4 +59,27 @@ unsafe extern "C" fn note(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -
         }
         atoms::ok().as_c_arg()
     }
+}
+
+/// `runtime_notes(handle, limit)`: the newest so many, oldest first; maps as of `runtime_events`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_notes<'a>(env: Env<'a>, handle: Term<'a>, limit: usize) -> Term<'a> {
+    let filter = EventFilter {
+        kinds: Some(vec![EventKind::Note]),
+        newest_first: true,
+        ..EventFilter::default()
+    };
+    let notes = || {
+        let store = runtime::store_of(handle)?;
+        let mut events = store.events(&filter, limit);
+        events.reverse();
+        let encode = |event| {
+            runtime::encode_event(env, event).map_err(|_| Error::Invalid {
+                what: "event",
+                detail: "it cannot be told".into(),
+            })
+        };
+        events.iter().map(encode).collect::<Result<Vec<_>>>()
+    };
+    error::reply(env, notes())
 }

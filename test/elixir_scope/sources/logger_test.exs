@@ -206,6 +206,84 @@ defmodule ElixirScope.Sources.LoggerTest do
     end
   end
 
+  describe "in a running program" do
+    @source """
+    defmodule LoggedRun do
+      require Logger
+
+      def outer(x) do
+        y = inner(x)
+        Logger.info("after")
+        y
+      end
+
+      def inner(x) do
+        Logger.warning("token: \#{x}", password: "hunter2hunter2")
+        ElixirScope.Sources.note(:seen, %{password: x}, __ENV__)
+        :done
+      end
+
+      def crash(x), do: spawn(fn -> fail(x) end)
+      def fail(x), do: Map.fetch!(%{}, x)
+    end
+    """
+
+    test "records, notes and crashes lie between the calls, lead to nodes, and hold no secret" do
+      dir = Path.join(System.tmp_dir!(), "elixir_scope-run-#{System.pid()}")
+      File.mkdir_p!(Path.join(dir, "lib"))
+      on_exit(fn -> File.rm_rf!(dir) end)
+      path = Path.join(dir, "lib/logged_run.ex")
+      File.write!(path, @source)
+      {:ok, repository} = ASTRepository.new()
+      {:ok, _} = ASTRepository.import_project(repository, dir)
+      [{module, binary}] = Code.compile_file(path)
+      {:ok, instrumented} = ElixirScope.Instrumentation.instrument_binary(binary)
+
+      {:ok, _} =
+        ElixirScope.Instrumentation.Loader.load_instrumented(module, instrumented.binary, 'logged_run.ex')
+
+      :ok = Capture.subscribe(repository)
+      secret = "sk_live_" <> String.duplicate("4242abcd", 4)
+
+      quietly(fn ->
+        :ok = Capture.start(sources: [:logger, :crashes])
+        apply(module, :outer, [secret])
+        pid = apply(module, :crash, [:nothing])
+        ref = Process.monitor(pid)
+        assert_receive {:DOWN, ^ref, _, _, _}, 5_000
+        Process.sleep(100)
+        :ok = Capture.stop()
+      end)
+
+      :ok = Capture.flush()
+      Capture.unsubscribe(repository)
+      {:ok, events} = Sources.events(repository)
+      refute inspect(events, limit: :infinity, printable_limit: :infinity) =~ secret
+      refute inspect(events, limit: :infinity, printable_limit: :infinity) =~ "hunter2"
+
+      assert [warning, noted, info] = for(%{pid: pid} = event <- events, pid == self(), do: event)
+      assert %{data: %{level: :warning, message: %ElixirScope.Value.Redacted{}}} = warning
+      assert %{source: :caller, data: %{name: :seen}} = noted
+      assert %{data: %{message: "after"}} = info
+
+      # Each belongs to the activation that ran.
+      for {event, function} <- [{warning, "inner"}, {noted, "inner"}, {info, "outer"}] do
+        assert {:ok, id} = ASTRepository.correlate_event(repository, %{correlation_id: event.correlation_id})
+        assert String.starts_with?(id, "LoggedRun.#{function}/1#")
+      end
+
+      for {event, line} <- [{warning, 11}, {noted, 12}, {info, 6}] do
+        assert {:ok, %{ast_node_id: id, confidence: 0.95}} = Sources.locate(repository, event)
+        assert {:ok, %{line: ^line}} = ASTRepository.get_node_location(repository, id)
+      end
+
+      assert crash = Enum.find(events, &(&1.source == :crash and &1.data.exception == KeyError))
+      assert {:ok, %{ast_node_id: "LoggedRun.fail/1" <> _}} = Sources.locate(repository, crash)
+      :code.purge(module)
+      :code.delete(module)
+    end
+  end
+
   describe "the handler" do
     test "records while capture is on, in the process that logs, and is gone after" do
       {:ok, repository} = ASTRepository.new()
@@ -227,6 +305,12 @@ defmodule ElixirScope.Sources.LoggerTest do
       {:ok, ref} = ASTRepository.Handle.ref(repository)
       notes = for %{kind: :note} = event <- events(ref), do: event
       assert length(notes) == 10
+      assert {:ok, told} = Sources.events(repository, source: :logger)
+      assert for(event <- told, do: event.data.message) == for(n <- 1..10, do: "number #{n}")
+      assert %{level: :info, metadata: %{}} = hd(told).data
+      assert {:ok, [%{data: %{message: "number 10"}}]} = Sources.events(repository, limit: 1)
+      assert {:ok, []} = Sources.events(repository, source: :crash)
+      assert {:error, %{reason: :unknown}} = Sources.events(repository, source: :loger)
       assert Enum.all?(notes, &(&1.pid == self()))
       :ok = Sources.detach()
       assert handlers() == before
