@@ -24,6 +24,10 @@ pub const RINGS_MAX: usize = 1024;
 pub const RING_RECORDS: usize = 64 * 1024;
 /// Bytes of the values that a thread's records carry, until they are read. Memory that is not used costs nothing.
 pub const RING_BLOB_BYTES: usize = if cfg!(loom) { 256 } else { 2 * 1024 * 1024 };
+/// Functions without instrumentation that the VM's traces tell apart (48 bytes each).
+pub const FOREIGN_POINTS_MAX: usize = 32 * 1024;
+/// Traces of the VM at a time. A record has a byte for it.
+pub const TRACES_MAX: usize = 64;
 /// Processes that never record.
 pub const IGNORED_MAX: usize = 16;
 /// Classes of reasons (exception modules, atoms) told apart; what comes later is "other".

@@ -12,6 +12,7 @@ mod consumer;
 pub mod drain;
 mod flags;
 pub mod gate;
+mod foreign;
 mod ignore;
 pub mod points;
 mod reasons;
@@ -20,12 +21,14 @@ pub mod redact;
 pub mod ring;
 pub mod threads;
 mod work;
+pub mod traces;
 
 #[cfg(all(test, loom))]
 mod loom_test;
 
 pub use blobs::BlobCounts;
 pub use consumer::{Consumer, Host, Slice, Work};
+pub use foreign::ForeignKey;
 pub use reasons::{NO_REASON, OTHER};
 
 use std::sync::Weak;
@@ -38,6 +41,7 @@ use crate::capture::reasons::Reasons;
 use crate::capture::record::{BlobState, Record, RecordKind};
 use crate::capture::ring::{Full, Ring};
 use crate::capture::threads::Threads;
+use crate::capture::traces::Traces;
 use crate::error::Result;
 use crate::ingest::{EngineCounts, RuntimeStore};
 use crate::limits;
@@ -71,6 +75,7 @@ pub struct Capture {
     pub threads: Threads,
     pub ignored: Ignored,
     pub reasons: Reasons,
+    pub traces: Traces,
     unregistered: AtomicU64,
     /// Deaths that found no room in a ring: the consumer looks at all its processes again.
     downs_missed: AtomicU64,
@@ -127,6 +132,7 @@ impl Capture {
         frames_max: usize,
     ) -> Self {
         let consumer = Consumer::new(&clock, frames_max);
+        let traces = Traces::new(&clock);
         Capture {
             active: AtomicBool::new(false),
             wait: AtomicBool::new(false),
@@ -136,6 +142,7 @@ impl Capture {
             threads: Threads::new(ring_records),
             ignored: Ignored::new(),
             reasons: Reasons::new(),
+            traces,
             unregistered: AtomicU64::new(0),
             downs_missed: AtomicU64::new(0),
             subscribers: Mutex::new(Vec::new()),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::atoms::Atom;
 use crate::capture::build_table::BuildTable;
 use crate::capture::flags::Flags;
+use crate::capture::foreign::{self, ForeignKey, ForeignTable};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::sync::RwLock;
@@ -123,6 +124,7 @@ pub struct Range {
 /// All builds of the VM and their points.
 pub struct PointRegistry {
     builds: BuildTable,
+    foreign: ForeignTable,
     flags: Flags,
     inner: RwLock<Inner>,
 }
@@ -162,6 +164,7 @@ impl PointRegistry {
     pub fn with_capacity(builds_max: usize, points_max: usize) -> Self {
         PointRegistry {
             builds: BuildTable::new(builds_max),
+            foreign: ForeignTable::new(limits::FOREIGN_POINTS_MAX.min(points_max)),
             flags: Flags::new(points_max),
             inner: RwLock::new(Inner::default()),
         }
@@ -222,6 +225,41 @@ impl PointRegistry {
         // Last, and with release: a probe that finds the build finds its flags set.
         self.builds.insert(build, range);
         Ok(range)
+    }
+
+    /// The dense number of a function that the VM traces, made when it is first seen: then `function` says which it is.
+    /// `None` when there is no room for more. Known functions take no lock.
+    #[inline]
+    pub fn foreign(&self, key: ForeignKey, function: impl FnOnce() -> FunctionKey) -> Option<u32> {
+        match self.foreign.find(key) {
+            Some(dense) => Some(dense),
+            None => self.register_foreign(key, function()),
+        }
+    }
+
+    #[cold]
+    fn register_foreign(&self, key: ForeignKey, function: FunctionKey) -> Option<u32> {
+        let mut inner = self.inner.write();
+        if let Some(dense) = self.foreign.find(key) {
+            return Some(dense);
+        }
+        let dense = inner.infos.len();
+        if dense >= self.flags.len() || self.foreign.is_full() {
+            return None;
+        }
+        let info = PointInfo {
+            build: foreign::build_of(&function),
+            index: 0,
+            function,
+            kind: PointKind::Foreign,
+            clause: 0,
+            line: 0,
+            column: None,
+        };
+        let function = inner.function_number(function);
+        inner.infos.push(Some(Registered { info, function }));
+        self.foreign.insert(key, dense as u32);
+        Some(dense as u32)
     }
 
     /// The dense number of a literal, if its build is registered. What probes call: no lock, no allocation.
