@@ -22,6 +22,7 @@ pub mod ring;
 pub mod threads;
 mod work;
 pub mod traces;
+pub mod tracing;
 
 #[cfg(all(test, loom))]
 mod loom_test;

@@ -16,6 +16,7 @@
 //! them to be gone (`suspects`, `retire`). Their number is bounded by the limit on frames, where beginnings are counted
 //! and end at once as `Lost`.
 
+mod foreign;
 mod lifetime;
 mod within;
 
@@ -51,8 +52,10 @@ pub struct EngineCounts {
     pub malformed: u64,
     /// Beginnings that were counted but not kept, at the limit on frames or processes.
     pub untracked: u64,
-    /// Activations whose end was dropped.
+    /// Activations whose end is not known: it was dropped, or nobody reports it (`unended`, `untracked`).
     pub lost: u64,
+    /// Of functions that the VM traces: their end was not traced, or not any more.
+    pub unended: u64,
     /// Activations that ended because the real stack no longer held them.
     pub retired: u64,
     /// Edges that were not counted, at the limit.
@@ -167,12 +170,17 @@ impl Engine {
         let blob = (start as u32, (self.bytes.len() - start) as u32);
         match record.kind {
             RecordKind::Enter => self.enter(record, at_ns, blob),
+            RecordKind::Exit if self.is_foreign(record.point) => {
+                self.foreign_end(record, at_ns, EventKind::Return, NONE, blob);
+            }
             RecordKind::Exit => {
                 self.end(record, at_ns, EventKind::Return, blob);
             }
             RecordKind::ForeignError => {
-                self.end(record, at_ns, EventKind::Error, blob);
+                let reason = self.reason(record.reason, names);
+                self.foreign_end(record, at_ns, EventKind::Error, reason, blob);
             }
+            RecordKind::TraceClosed => self.trace_closed(record.payload as u8, at_ns),
             RecordKind::Tail => self.tail(record, at_ns),
             RecordKind::TryEnter => self.try_enter(record, at_ns),
             RecordKind::TryLeave => self.try_leave(record, at_ns),
@@ -240,10 +248,12 @@ impl Engine {
         }
         let began_ns = process.clock_ns(at_ns);
         let (outermost_function, outermost_clause) = process.outermost(function, record.point);
+        let (trace, ends) = Self::trace_of(record);
         process.push(Frame {
             token: record.payload,
             point: record.point,
             function,
+            trace,
             began_ns,
             children_ns: 0,
             opened: self.first_event_id + self.effects.len() as u64,
@@ -268,6 +278,9 @@ impl Engine {
             reason: NONE,
             blob,
         });
+        if !ends {
+            self.foreign_endless(number, at_ns);
+        }
     }
 
     /// No room to follow it: its call counts, its end and time are unknown.
@@ -369,6 +382,7 @@ impl Engine {
             token: record.payload,
             point: NONE,
             function: NONE,
+            trace: 0,
             began_ns,
             children_ns: 0,
             opened: 0,
@@ -437,18 +451,23 @@ impl Engine {
         reason: u32,
     ) {
         while self.processes[number as usize].frames.len() > keep {
-            if self.processes[number as usize]
-                .frames
-                .last()
-                .is_some_and(Frame::is_mark)
-            {
+            let Some(top) = self.processes[number as usize].frames.last().copied() else {
+                return;
+            };
+            if top.is_mark() {
                 self.processes[number as usize].pop();
                 self.counts.marks -= 1;
                 continue;
             }
+            let counts = &mut self.counts;
             let kind = match kind {
                 Some(kind) => kind,
-                None if self.counts.lost - self.counts.untracked < self.lost_ends => {
+                None if counts.lost - counts.untracked - counts.unended < self.lost_ends => {
+                    EventKind::Lost
+                }
+                // The VM would have told of an exception.
+                None if top.trace != 0 => {
+                    counts.unended += 1;
                     EventKind::Lost
                 }
                 None => EventKind::Error,

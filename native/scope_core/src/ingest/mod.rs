@@ -26,6 +26,8 @@ pub use store::{Activation, ClauseStats, Event, RuntimeLimits, RuntimeStore, Sha
 #[cfg(all(test, not(loom)))]
 mod engine_test;
 #[cfg(all(test, not(loom)))]
+mod foreign_test;
+#[cfg(all(test, not(loom)))]
 mod model_test;
 #[cfg(all(test, not(loom)))]
 mod store_test;

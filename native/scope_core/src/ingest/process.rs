@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub opened: u64,
     pub outermost_function: bool,
     pub outermost_clause: bool,
+    /// Number of the trace that told of it; 0 where a probe did.
+    pub trace: u8,
 }
 
 impl Frame {
@@ -277,6 +279,7 @@ mod tests {
             opened: 0,
             outermost_function,
             outermost_clause,
+            trace: 0,
         });
     }
 

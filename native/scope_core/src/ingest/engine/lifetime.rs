@@ -123,8 +123,9 @@ impl Engine {
         if process.dying || at_ns >= seen_ns {
             return 0;
         }
+        // What the VM traces tells of its exceptions, and keeps a frame where it jumped: its name need not be there.
         let gone = process.take_out(|frame| match functions.get(frame.function as usize) {
-            Some(Some(function)) => !stack.contains(function),
+            Some(Some(function)) => frame.trace == 0 && !stack.contains(function),
             _ => false,
         });
         if process.frames.iter().all(Frame::is_mark) {
