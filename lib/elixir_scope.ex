@@ -89,6 +89,22 @@ defmodule ElixirScope do
   def observe(fun, options \\ []), do: Observation.run(fun, options)
 
   @doc """
+  Traces what code without probes does: calls, messages, processes, scheduling, garbage collection. `ElixirScope.Trace` says
+  what can be traced, and how it always ends.
+
+  ## Example
+
+      {:ok, trace} = ElixirScope.trace({String, :split, 2}, processes: :all, count: 100, time_ms: 5_000)
+      ElixirScope.untrace(trace)
+  """
+  @spec trace(term(), keyword()) :: {:ok, ElixirScope.Trace.t()} | {:error, Error.t()}
+  def trace(targets, limits \\ []), do: ElixirScope.Trace.start(targets, limits)
+
+  @doc "Ends a trace, or `:all` of them."
+  @spec untrace(ElixirScope.Trace.t() | :all) :: :ok | {:error, Error.t()}
+  def untrace(trace), do: ElixirScope.Trace.stop(trace)
+
+  @doc """
   Prints the report of an observation: what was hot, slow and failing, what is complex and never ran, and
   what was lost.
 

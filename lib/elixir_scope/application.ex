@@ -21,7 +21,8 @@ defmodule ElixirScope.Application do
       ElixirScope.CompileListeners,
       ElixirScope.ASTRepository.CallSites,
       ElixirScope.Capture.Collector,
-      ElixirScope.Sources.Server
+      ElixirScope.Sources.Server,
+      ElixirScope.Trace.Keeper
     ]
 
     # Each child stands alone. A collector that is killed again and again is started again and again: it holds no data.

@@ -49,6 +49,31 @@ defmodule ElixirScope.Native do
   def probe_raised(_point, _kind, _reason), do: :ok
   def probe_custom(_point, _token, _value), do: :ok
 
+  # tracer: this module is an `erl_tracer`, called by the VM alone. Without the library it wants nothing.
+  def enabled(:trace_status, _trace, _tracee), do: :remove
+  def enabled(_tag, _trace, _tracee), do: :discard
+  def enabled_call(_tag, _trace, _tracee), do: :discard
+  def enabled_send(_tag, _trace, _tracee), do: :discard
+  def enabled_receive(_tag, _trace, _tracee), do: :discard
+  def enabled_procs(_tag, _trace, _tracee), do: :discard
+  def enabled_running_procs(_tag, _trace, _tracee), do: :discard
+  def enabled_garbage_collection(_tag, _trace, _tracee), do: :discard
+  def trace(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_call(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_send(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_receive(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_procs(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_running_procs(_tag, _trace, _tracee, _what, _options), do: :ok
+  def trace_garbage_collection(_tag, _trace, _tracee, _what, _options), do: :ok
+
+  # traces: gates of the tracer
+  def trace_open(_limits, _options), do: missing()
+  def trace_stop(_id), do: missing()
+  def trace_status(_id), do: missing()
+  def trace_close(_id), do: missing()
+  def traces_open, do: missing()
+  def capture_recording, do: missing()
+
   # sources: parsed files
   def source_build(_file, _text, _quoted), do: missing()
   def source_quoted(_source, _id), do: missing()

@@ -26,6 +26,12 @@ defmodule ElixirScope.Capture.Collector do
   @doc "Switches capture off; ingest goes on until everything recorded before has been read."
   def stop, do: call(:stop)
 
+  @doc "Ingest goes on while traces record, whether capture is on or not."
+  def read, do: call(:read)
+
+  @doc "Traces record no more: ingest goes on until everything recorded before has been read."
+  def drain, do: call(:drain)
+
   defp call(message) do
     GenServer.call(__MODULE__, message, 30_000)
   catch
@@ -40,18 +46,22 @@ defmodule ElixirScope.Capture.Collector do
 
   # The state: `{slice, stale, until}`. `slice` and `stale` name the messages that are awaited: the next slice, and the
   # next look for stale activations (nil when none is: asleep). After `stop` there is work until everything before
-  # `until` (ticks) was read; `until` is nil while capture is on.
+  # `until` (ticks) was read, and while traces record; `until` is nil while capture is on.
   @asleep {nil, nil, nil}
 
   @impl true
   def init(_) do
-    if Core.Capture.active?(), do: {:ok, wake()}, else: {:ok, @asleep}
+    cond do
+      Core.Capture.active?() -> {:ok, wake(nil)}
+      Core.Capture.recording?() -> {:ok, wake(Core.Capture.now())}
+      true -> {:ok, @asleep}
+    end
   end
 
   @impl true
   def handle_call({:start, overflow}, _from, {slice, stale, _until} = state) do
     case Core.Capture.start(overflow) do
-      :ok when slice == nil -> {:reply, :ok, wake()}
+      :ok when slice == nil -> {:reply, :ok, wake(nil)}
       :ok -> {:reply, :ok, {slice, stale, nil}}
       error -> {:reply, error, state}
     end
@@ -62,6 +72,13 @@ defmodule ElixirScope.Capture.Collector do
       :ok -> {:reply, :ok, {slice, stale, Core.Capture.now()}}
       error -> {:reply, error, {slice, stale, until}}
     end
+  end
+
+  def handle_call(:read, _from, {nil, _stale, _until}), do: {:reply, :ok, wake(Core.Capture.now())}
+  def handle_call(:read, _from, state), do: {:reply, :ok, state}
+
+  def handle_call(:drain, _from, {slice, stale, until}) do
+    {:reply, :ok, {slice, stale, until && Core.Capture.now()}}
   end
 
   @impl true
@@ -90,9 +107,9 @@ defmodule ElixirScope.Capture.Collector do
   # Of a time before it fell asleep.
   def handle_info(_other, state), do: {:noreply, state}
 
-  defp wake do
+  defp wake(until) do
     be_ignored()
-    {next(:slice, 0), next(:stale, @stale_ms), nil}
+    {next(:slice, 0), next(:stale, @stale_ms), until}
   end
 
   defp next(what, pause_ms) do
@@ -107,6 +124,7 @@ defmodule ElixirScope.Capture.Collector do
   defp after_round(stale, until) do
     cond do
       not Core.Capture.visible?(until) -> {next(:slice, 0), stale, until}
+      Core.Capture.recording?() -> {next(:slice, @pause_ms), stale, until}
       # Ends of what is open are recorded even when capture is off. A few fit into the rings until somebody flushes;
       # many do not.
       Core.Capture.pending?() -> {next(:slice, @watch_ms), stale, until}

@@ -8,6 +8,7 @@ defmodule ElixirScope.Core.Capture do
   def start(overflow), do: Core.call(fn -> Native.capture_start(overflow) end)
   def stop, do: Core.call(fn -> Native.capture_stop() end)
   def active?, do: Core.call(fn -> Native.capture_active() end) == true
+  def recording?, do: Core.call(fn -> Native.capture_recording() end) == true
 
   # stores that get what is captured: `handle` is a native repository or recording
   def subscribe(handle), do: Core.call(fn -> Native.capture_subscribe(handle) end)

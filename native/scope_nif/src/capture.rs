@@ -108,6 +108,23 @@ pub unsafe fn self_word(env: *mut ErlNifEnv) -> u64 {
     }
 }
 
+/// The word of a pid that the VM gave.
+#[inline(always)]
+pub fn pid_to_word(pid: ErlNifPid) -> u64 {
+    // SAFETY: a pid is a struct of one word.
+    unsafe { std::mem::transmute::<ErlNifPid, usize>(pid) as u64 }
+}
+
+/// The core's atom for an atom of the VM.
+///
+/// # Safety
+/// `env` belongs to the call that gave `term`.
+pub unsafe fn atom_of(env: *mut ErlNifEnv, term: ErlNifTerm) -> Atom {
+    // SAFETY: the caller's promise.
+    let term = unsafe { Term::new(Env::new(&(), env), term) };
+    scope_core::atoms::intern(&term.atom_to_string().unwrap_or_default())
+}
+
 pub fn pid_word(pid: &LocalPid) -> u64 {
     // SAFETY: a pid is a struct of one word.
     unsafe { std::mem::transmute::<ErlNifPid, usize>(*pid.as_c_arg()) as u64 }

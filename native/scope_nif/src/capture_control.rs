@@ -194,6 +194,7 @@ fn encode_accounts<'a>(env: Env<'a>, accounts: &Accounts, clock: &str) -> NifRes
         (atoms::untracked(), engine.untracked),
         (atoms::lost(), engine.lost),
         (atoms::retired(), engine.retired),
+        (atoms::unended(), engine.unended),
         (atoms::edges_refused(), engine.edges_refused),
     ];
     Term::map_from_pairs(env, &counts)?

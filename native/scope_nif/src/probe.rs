@@ -237,7 +237,11 @@ unsafe fn closing(
 
 /// The class of what was raised: of an exception its module, else an atom, or the first atom of a tuple.
 #[cold]
-unsafe fn reason_class(env: *mut ErlNifEnv, capture: &Capture, reason: ErlNifTerm) -> u32 {
+pub(crate) unsafe fn reason_class(
+    env: *mut ErlNifEnv,
+    capture: &Capture,
+    reason: ErlNifTerm,
+) -> u32 {
     unsafe {
         let mut found = reason;
         let mut arity = 0;

@@ -11,8 +11,8 @@ pub mod config;
 mod consumer;
 pub mod drain;
 mod flags;
-pub mod gate;
 mod foreign;
+pub mod gate;
 mod ignore;
 pub mod points;
 mod reasons;
@@ -20,9 +20,9 @@ pub mod record;
 pub mod redact;
 pub mod ring;
 pub mod threads;
-mod work;
 pub mod traces;
 pub mod tracing;
+mod work;
 
 #[cfg(all(test, loom))]
 mod loom_test;
@@ -193,7 +193,7 @@ impl Capture {
     }
 
     #[cold]
-    fn count_unregistered(&self) {
+    pub fn count_unregistered(&self) {
         self.unregistered.fetch_add(1, Ordering::Relaxed);
     }
 
