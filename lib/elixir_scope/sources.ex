@@ -26,7 +26,7 @@ defmodule ElixirScope.Sources do
 
   alias ElixirScope.{ASTRepository, Error}
   alias ElixirScope.ASTRepository.RuntimeCorrelator
-  alias ElixirScope.Sources.{Events, Note, Server}
+  alias ElixirScope.Sources.{Crash, Events, Note, Server}
 
   @typedoc """
   An event of one of these sources. `:place` is what it said of where it happened, `:data` what it told; `:correlation_id` is the
@@ -76,6 +76,19 @@ defmodule ElixirScope.Sources do
   @spec note(atom(), term(), Macro.Env.t() | map()) :: :ok
   def note(name, data, place \\ %{}) when is_atom(name) do
     if Note.wanted?(), do: Note.put(:caller, place(place), %{name: name, data: data}), else: :ok
+  end
+
+  @doc """
+  Notes an exception, throw or exit that was caught, with its stacktrace: what a crash report says, without a crash.
+
+      rescue
+        error -> ElixirScope.Sources.exception(:error, error, __STACKTRACE__)
+  """
+  @spec exception(:error | :exit | :throw, term(), Exception.stacktrace()) :: :ok
+  def exception(kind, reason, stacktrace) when kind in [:error, :exit, :throw] do
+    if Note.wanted?(),
+      do: Note.put(:exception, %{}, Crash.of_caught(kind, reason, stacktrace)),
+      else: :ok
   end
 
   defp place(%Macro.Env{} = env) do

@@ -39,6 +39,10 @@ defmodule ElixirScope.Sources.Crash do
 
   def of_log(_event), do: nil
 
+  @doc "What was caught, in the same form; its `:type` is `:caught`."
+  @spec of_caught(:error | :exit | :throw, term(), Exception.stacktrace()) :: t()
+  def of_caught(kind, reason, stacktrace), do: new(:caught, kind, reason, stacktrace, %{pid: self()})
+
   defp of_report(%{label: {:proc_lib, :crash}, report: [info | _]}, meta) when is_list(info) do
     {class, reason, stack} = Keyword.get(info, :error_info, {:exit, :unknown, []})
 

@@ -74,7 +74,8 @@ defmodule ElixirScope.Sources.Events do
     end
   end
 
-  def locate(repository, %{source: :crash, data: %{frames: [_ | _] = frames}} = event) do
+  def locate(repository, %{source: source, data: %{frames: [_ | _] = frames}} = event)
+      when source in [:crash, :exception] do
     with {:error, _} <- RuntimeCorrelator.resolve(repository, %{stacktrace: frames}, strategy: :line_based),
          do: activation(repository, event)
   end

@@ -223,6 +223,12 @@ defmodule ElixirScope.Sources.LoggerTest do
         :done
       end
 
+      def caught(x) do
+        fail(x)
+      rescue
+        error -> ElixirScope.Sources.exception(:error, error, __STACKTRACE__)
+      end
+
       def crash(x), do: spawn(fn -> fail(x) end)
       def fail(x), do: Map.fetch!(%{}, x)
     end
@@ -248,6 +254,7 @@ defmodule ElixirScope.Sources.LoggerTest do
       quietly(fn ->
         :ok = Capture.start(sources: [:logger, :crashes])
         apply(module, :outer, [secret])
+        apply(module, :caught, [:caught])
         pid = apply(module, :crash, [:nothing])
         ref = Process.monitor(pid)
         assert_receive {:DOWN, ^ref, _, _, _}, 5_000
@@ -261,7 +268,7 @@ defmodule ElixirScope.Sources.LoggerTest do
       refute inspect(events, limit: :infinity, printable_limit: :infinity) =~ secret
       refute inspect(events, limit: :infinity, printable_limit: :infinity) =~ "hunter2"
 
-      assert [warning, noted, info] = for(%{pid: pid} = event <- events, pid == self(), do: event)
+      assert [warning, noted, info, caught] = for(%{pid: pid} = event <- events, pid == self(), do: event)
       assert %{data: %{level: :warning, message: %ElixirScope.Value.Redacted{}}} = warning
       assert %{source: :caller, data: %{name: :seen}} = noted
       assert %{data: %{message: "after"}} = info
@@ -276,6 +283,9 @@ defmodule ElixirScope.Sources.LoggerTest do
         assert {:ok, %{ast_node_id: id, confidence: 0.95}} = Sources.locate(repository, event)
         assert {:ok, %{line: ^line}} = ASTRepository.get_node_location(repository, id)
       end
+
+      assert %{source: :exception, data: %{exception: KeyError, type: :caught}} = caught
+      assert {:ok, %{ast_node_id: "LoggedRun.fail/1" <> _}} = Sources.locate(repository, caught)
 
       assert crash = Enum.find(events, &(&1.source == :crash and &1.data.exception == KeyError))
       assert {:ok, %{ast_node_id: "LoggedRun.fail/1" <> _}} = Sources.locate(repository, crash)
