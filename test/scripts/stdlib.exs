@@ -3,6 +3,8 @@
 # the old code of Enum and its like in use.
 #
 #     elixir -pa EBIN test/scripts/stdlib.exs STEP PATTERN...      (every STEP-th file)
+#
+# With CAPTURE=all everything is recorded that can be, not calls only.
 
 modules = [
   Access,
@@ -69,12 +71,18 @@ defmodule Run do
 end
 
 [step | patterns] = System.argv()
+capture = [String.to_existing_atom(System.get_env("CAPTURE", "calls"))]
 files = patterns |> Enum.flat_map(&Path.wildcard/1) |> Enum.sort() |> Enum.take_every(String.to_integer(step))
 
 {plain_us, plain} = :timer.tc(fn -> Run.format_all(files) end)
 
 {instrument_us, {:ok, result}} =
-  :timer.tc(fn -> ElixirScope.instrument(Enum.filter(modules, &Code.ensure_loaded?/1)) end)
+  :timer.tc(fn -> ElixirScope.instrument(Enum.filter(modules, &Code.ensure_loaded?/1), capture: capture) end)
+
+if capture != [:calls] do
+  {:ok, _} = Application.ensure_all_started(:elixir_scope)
+  :ok = ElixirScope.Capture.start()
+end
 
 for {_, error} <- result.skipped, do: IO.puts("skipped: " <> Exception.message(error))
 {instrumented_us, instrumented} = :timer.tc(fn -> Run.format_all(files) end)

@@ -15,11 +15,11 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
   # Every how many-th file a sample takes.
   defp step, do: if(System.get_env(@sources), do: 25, else: 6)
 
-  defp script(name, step), do: elixir(name, ["#{step}" | patterns()])
+  defp script(name, step, env \\ []), do: elixir(name, ["#{step}" | patterns()], env)
 
-  defp elixir(name, arguments) do
+  defp elixir(name, arguments, env \\ []) do
     arguments = ["-pa", Mix.Project.compile_path(), Path.join([@root, "test/scripts", name]) | arguments]
-    {output, status} = System.cmd("elixir", arguments, stderr_to_stdout: true)
+    {output, status} = System.cmd("elixir", arguments, stderr_to_stdout: true, env: env)
     assert status == 0, output
     output
   end
@@ -29,8 +29,8 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
     String.to_integer(number)
   end
 
-  defp same_bytes(step) do
-    output = script("stdlib.exs", step)
+  defp same_bytes(step, env \\ []) do
+    output = script("stdlib.exs", step, env)
     assert number(output, "different") == 0, output
     assert number(output, "modules") >= 30, output
     refute output =~ "skipped:", output
@@ -55,6 +55,11 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
   @tag timeout: 600_000
   test "the standard library, instrumented live, formats a sample of sources to the same bytes" do
     assert same_bytes(step()) >= 10
+  end
+
+  @tag timeout: 600_000
+  test "also when everything is recorded: arguments, results, variables, expressions, branches, messages, exceptions" do
+    assert same_bytes(step() * 3, [{"CAPTURE", "all"}]) >= 3
   end
 
   @tag timeout: 600_000
