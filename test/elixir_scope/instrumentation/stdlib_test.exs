@@ -59,7 +59,7 @@ defmodule ElixirScope.Instrumentation.StdlibTest do
 
   @tag timeout: 600_000
   test "also when everything is recorded: arguments, results, variables, expressions, branches, messages, exceptions" do
-    assert same_bytes(step() * 3, [{"CAPTURE", "all"}]) >= 3
+    assert same_bytes(step() * 10, [{"CAPTURE", "all"}]) >= 3
   end
 
   @tag timeout: 600_000
