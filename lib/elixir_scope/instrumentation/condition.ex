@@ -19,15 +19,19 @@ defmodule ElixirScope.Instrumentation.Condition do
   def compile(quoted, module) do
     quoted = plain(quoted)
     names = names(quoted)
-    name = Module.concat(__MODULE__, "C#{:erlang.phash2({quoted, module})}")
+    name = Module.concat(__MODULE__, "C#{:erlang.phash2({quoted, module}, 4_294_967_296)}")
+
+    imports = imports(quoted, module)
+    # What other modules define may be defined anew.
+    how = if imports == [], do: :keep, else: :anew
 
     body =
       quote do
-        unquote_splicing(imports(quoted, module))
+        unquote_splicing(imports)
         def c(unquote_splicing(for name <- names, do: {name, [], nil})) when unquote(quoted), do: true
       end
 
-    with {:ok, definition} <- compile_apart(name, body, :c, length(names)) do
+    with {:ok, definition} <- compile_apart(name, body, :c, length(names), how) do
       {_meta, arguments, guards, _body} = definition
       by_version = for {name, meta, nil} <- arguments, into: %{}, do: {Keyword.fetch!(meta, :version), name}
       {:ok, %__MODULE__{names: by_version, guards: guards}}
@@ -62,8 +66,8 @@ defmodule ElixirScope.Instrumentation.Condition do
   @doc """
   Compiles a module of one function, and gives that function's clause as the compiler expanded it.
   """
-  def compile_apart(name, body, function, arity) do
-    with {:ok, binary} <- compile_module(name, body), do: {:ok, clause_of(binary, function, arity)}
+  def compile_apart(name, body, function, arity, how) do
+    with {:ok, binary} <- compile_module(name, body, how), do: {:ok, clause_of(binary, function, arity)}
   end
 
   @doc "The only clause of a function, as the compiler expanded it."
@@ -74,8 +78,21 @@ defmodule ElixirScope.Instrumentation.Condition do
     clause
   end
 
-  @doc "Compiles a module of ours, which does not stay loaded. Gives its binary, or what the compiler says."
-  def compile_module(name, body) do
+  @doc """
+  Compiles a module of ours, which does not stay loaded. Gives its binary, or what the compiler says. With `:keep`, it is
+  compiled once in the life of this VM: whoever runs it by then is not disturbed.
+  """
+  def compile_module(name, body, how \\ :anew)
+
+  def compile_module(name, body, :keep) do
+    with nil <- :persistent_term.get({__MODULE__, name}, nil),
+         {:ok, binary} <- compile_module(name, body, :anew) do
+      :persistent_term.put({__MODULE__, name}, {:ok, binary})
+      {:ok, binary}
+    end
+  end
+
+  def compile_module(name, body, :anew) do
     quoted =
       quote do
         defmodule unquote(name) do

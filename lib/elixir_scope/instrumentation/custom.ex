@@ -19,7 +19,7 @@ defmodule ElixirScope.Instrumentation.Custom do
     parameters = for name <- names, do: {name, [generated: true], nil}
     body = quote(do: def(run(unquote_splicing(parameters)), do: unquote(Condition.plain(quoted))))
 
-    with {:ok, binary} <- Condition.compile_module(name, body),
+    with {:ok, binary} <- Condition.compile_module(name, body, :keep),
          {_, arguments, _, code} = Condition.clause_of(binary, :run, length(names)) do
       {:ok, %__MODULE__{module: name, binary: binary, names: names, free: free(arguments, code)}}
     else

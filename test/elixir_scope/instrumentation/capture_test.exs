@@ -590,16 +590,4 @@ defmodule ElixirScope.Instrumentation.CaptureTest do
       assert kinds == [:clause, :binding]
     end
   end
-
-  test "functions are equal to what they were: nothing of ours is in their environment" do
-    body = "def f(x), do: (y = x; fn z -> w = y; try do {w, send(self(), z)} catch _ -> 1 end end)"
-    twin = Twin.compile(body, capture: :all)
-
-    for which <- [:plain, :instrumented] do
-      module = Twin.load(twin, which)
-      assert module.f(1) == module.f(1)
-      refute module.f(1) == module.f(2)
-      assert Function.info(module.f(1), :env) == {:env, [1]}
-    end
-  end
 end

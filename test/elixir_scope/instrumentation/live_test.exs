@@ -158,6 +158,69 @@ defmodule ElixirScope.Instrumentation.LiveTest do
     refute EEx in ElixirScope.instrumented()
   end
 
+  @tag timeout: 300_000
+  test "a thousand changes of plan under load: nobody crashes, no answer is wrong, nothing of ours stays" do
+    parent = self()
+
+    workers =
+      for _ <- 1..4 do
+        spawn_link(fn ->
+          send(parent, {:calls, self(), work(parent, 0)})
+        end)
+      end
+
+    plans = [
+      [],
+      [capture: :all],
+      [
+        capture: [:args, :result],
+        points: [%{function: {:add, 2}, kinds: [:variables], when: quote(do: a > 1)}]
+      ],
+      [capture: [], points: [%{function: {:add, 2}, custom: quote(do: a + b)}]],
+      [points: [%{function: {:add, 2}, kinds: [:args], when: quote(do: b in [1, 2])}], coverage: true]
+    ]
+
+    for n <- 1..div(changes(), 2) do
+      # Old code that somebody still runs is left to him: then this one change does not happen.
+      case ElixirScope.instrument(LiveSample.Cart, Enum.at(plans, rem(n, length(plans)))) do
+        {:ok, _} -> :ok
+        {:error, %Error{reason: :old_code_in_use}} -> :ok
+      end
+
+      # The author's own upgrade comes in between.
+      if rem(n, 7) == 0, do: reload(LiveSample.Cart), else: ElixirScope.uninstrument(LiveSample.Cart)
+    end
+
+    for pid <- workers, do: send(pid, :stop)
+
+    calls =
+      for pid <- workers do
+        assert_receive {:calls, ^pid, calls}, 10_000
+        calls
+      end
+
+    assert Enum.all?(calls, &(&1 > 0))
+    {:ok, _} = ElixirScope.uninstrument(LiveSample.Cart)
+    refute LiveSample.Cart in ElixirScope.instrumented()
+  end
+
+  defp changes, do: "ELIXIR_SCOPE_CHANGES" |> System.get_env("60") |> String.to_integer()
+
+  defp work(parent, n) do
+    try do
+      5 = LiveSample.Cart.add(2, 3)
+    rescue
+      # Between its deletion and its loading the author's own reload leaves nothing to call.
+      UndefinedFunctionError -> :ok
+    end
+
+    receive do
+      :stop -> n
+    after
+      0 -> work(parent, n + 1)
+    end
+  end
+
   test "what means nothing, or is nothing, is an error that says so" do
     for bad <- [nil, 1, %{}, [1], self(), {:app, "x"}, [LiveSample.Cart | :x], <<255>>, {1, 2, 3}] do
       assert {:error, %Error{reason: :invalid_argument}} = ElixirScope.instrument(bad), inspect(bad)
