@@ -103,8 +103,12 @@ fn measure(load: Load, log: Option<usize>, rounds: usize) -> (f64, f64) {
         .unwrap();
     let capture = Capture::with(Clock::new(), registry, 1 << 16);
     capture.start(Overflow::Drop);
-    let store =
-        log.map(|event_log_bytes| Arc::new(RuntimeStore::new(RuntimeLimits { event_log_bytes })));
+    let store = log.map(|event_log_bytes| {
+        Arc::new(RuntimeStore::new(RuntimeLimits {
+            event_log_bytes,
+            ..RuntimeLimits::default()
+        }))
+    });
     store.iter().for_each(|store| capture.subscribe(store));
     let rings: Vec<_> = (0..load.rings)
         .map(|_| capture.threads.claim().unwrap())

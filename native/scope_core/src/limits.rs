@@ -44,8 +44,16 @@ pub const EDGES_MAX: usize = 1024 * 1024;
 pub const HISTOGRAMS_MAX: usize = 64 * 1024;
 /// Bytes of a repository's event log by default.
 pub const EVENT_LOG_BYTES: usize = 64 * 1024 * 1024;
-/// Rows of one segment of the event log: the unit of eviction.
-pub const SEGMENT_ROWS: usize = 64 * 1024;
+/// Rows of one block of the event log; sixteen make a segment, the unit of eviction.
+pub const BLOCK_ROWS: usize = 4096;
+/// A block with so many bytes of values is full, however few its rows.
+pub const BLOCK_BLOB_BYTES: usize = 256 * 1024;
+/// Bytes of one block, uncompressed, that a file may claim to hold.
+pub const BLOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of events that a saved repository takes along, compressed; older ones are left out, counted.
+pub const SAVED_LOG_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Rows of the event log that came later than their time and are put back in order (64 bytes each).
+pub const LATE_ROWS_MAX: usize = 64 * 1024;
 /// Steps of one query's condition.
 pub const QUERY_OPS_MAX: usize = 20_000;
 /// Bytes of all binaries, floats and opaque terms of one AST, before deduplication.

@@ -37,7 +37,10 @@ pub fn store_of(handle: Term<'_>) -> Result<Arc<RuntimeStore>> {
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn runtime_new(env: Env<'_>, event_log_bytes: usize) -> Term<'_> {
-    let store = RuntimeStore::new(RuntimeLimits { event_log_bytes });
+    let store = RuntimeStore::new(RuntimeLimits {
+        event_log_bytes,
+        ..RuntimeLimits::default()
+    });
     ResourceArc::new(Recording(Arc::new(store))).encode(env)
 }
 
@@ -134,7 +137,7 @@ fn runtime_events<'a>(env: Env<'a>, handle: Term<'a>, limit: usize) -> Term<'a> 
     };
     reply(
         env,
-        store_of(handle).map(|store| store.events(&filter, limit)),
+        store_of(handle).and_then(|store| store.events(&filter, limit)),
         |env, events| {
             let rows: NifResult<Vec<_>> = events
                 .iter()

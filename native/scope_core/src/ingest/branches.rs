@@ -176,7 +176,8 @@ mod tests {
         pass(&capture, 1);
         ingest(&capture);
         let loaded =
-            RuntimeStore::from_saved(store.to_saved(true), RuntimeLimits::default()).unwrap();
+            RuntimeStore::from_saved(store.to_saved(true).unwrap(), RuntimeLimits::default())
+                .unwrap();
         assert_eq!(reached(&loaded), [true, false]);
         assert!(loaded.was_instrumented([clause(0).function].into_iter()));
     }

@@ -2,7 +2,8 @@
 
 use crate::atoms::Atom;
 use crate::capture::record::RecordKind;
-use crate::captured::{AtomWords, transcode};
+use crate::captured::{self, AtomWords, transcode};
+use crate::error::Result;
 use crate::ingest::effect::EventKind;
 
 /// What the engine asks of the VM while it reads records.
@@ -47,4 +48,30 @@ pub(super) fn append(
     let (head, value) = blob.split_at(head.min(blob.len()));
     into.extend_from_slice(head);
     transcode(value, words, &mut |word| names.atom(word), into).is_ok()
+}
+
+/// Appends a row's bytes as they are saved: with nothing in them that only this VM understands. A value that cannot be
+/// read is left out.
+pub(super) fn portable(kind: EventKind, bytes: &[u8], out: &mut Vec<u8>) {
+    let (head, value) = split(kind, bytes);
+    out.extend_from_slice(head);
+    let end = out.len();
+    if !value.is_empty() && captured::portable(value, &(), out).is_err() {
+        out.truncate(end);
+    }
+}
+
+/// The way back. Errors: `Corrupt`, `LimitExceeded` for more atoms than `atoms_left`.
+pub(super) fn from_portable(
+    kind: EventKind,
+    bytes: &[u8],
+    atoms_left: &mut usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let (head, value) = split(kind, bytes);
+    out.extend_from_slice(head);
+    match value.is_empty() {
+        true => Ok(()),
+        false => captured::from_portable(value, atoms_left, out),
+    }
 }

@@ -8,7 +8,10 @@ mod effect;
 mod engine;
 mod log;
 mod process;
+mod reading;
 mod saved;
+mod saved_log;
+mod side;
 mod stats;
 mod store;
 mod tables;
@@ -18,10 +21,12 @@ pub use bytes::{Names, split};
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};
-pub use log::EventFilter;
+pub use log::{Blob, Directory, Disk, DiskFile, EventFilter};
+pub use reading::{Activation, Event, Reading};
 pub use saved::SavedRuntime;
+pub use side::{SideEvent, SideFilter};
 pub use stats::CallStats;
-pub use store::{Activation, ClauseStats, Event, RuntimeLimits, RuntimeStore, SharedStore, Totals};
+pub use store::{ClauseStats, RuntimeLimits, RuntimeStore, SharedStore, Spill, Totals};
 
 #[cfg(all(test, not(loom)))]
 mod engine_test;

@@ -460,13 +460,13 @@ fn check(world: World) {
 
     // Every activation: found by its token, ended once, as the program had it.
     let ends = |event: &crate::ingest::Event| event.kind != EventKind::Enter;
-    let all = store.events(&EventFilter::default(), usize::MAX);
+    let all = store.events(&EventFilter::default(), usize::MAX).unwrap();
     let ended: BTreeSet<u64> = all.iter().filter(|e| ends(e)).map(|e| e.token).collect();
     assert_eq!(ended.len(), truth.len());
     assert_eq!(all.iter().filter(|e| ends(e)).count(), truth.len());
     assert!(
         all.windows(2)
-            .all(|pair| pair[0].event_id < pair[1].event_id)
+            .all(|pair| (pair[0].at_ns, pair[0].event_id) < (pair[1].at_ns, pair[1].event_id))
     );
     let tokens: BTreeMap<u64, usize> = truth
         .iter()
@@ -489,7 +489,7 @@ fn check(world: World) {
             assert_eq!(*found_out.entry(known.process).or_insert(*at), *at);
         }
         assert_eq!(duration, *at - known.began, "{known:?}");
-        let activation = store.activation(event.token).unwrap();
+        let activation = store.activation(event.token).unwrap().unwrap();
         assert_eq!(activation.ended.unwrap(), *event);
         assert_eq!(
             activation.began.point.unwrap().index,

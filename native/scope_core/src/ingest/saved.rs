@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::capture::points::{FunctionKey, PointInfo};
 use crate::error::{Error, Result};
 use crate::ingest::edges::EdgeKind;
-use crate::ingest::log::{SavedSegment, Segment};
+use crate::ingest::saved_log::{Events, SavedLog};
+use crate::ingest::side::SideEvent;
 use crate::ingest::stats::{Counters, new_histogram};
 use crate::ingest::store::{Inner, RuntimeLimits, RuntimeStore};
-use crate::ingest::tables::Tables;
+use crate::ingest::tables::{PointSlot, Tables};
 use crate::limits;
 
 /// Everything a `RuntimeStore` knows, ready for serde. Reading it back checks every number in it.
@@ -24,7 +25,9 @@ pub struct SavedRuntime {
     events: u64,
     evicted: u64,
     dropped: u64,
-    segments: Vec<SavedSegment>,
+    log: SavedLog,
+    /// Events that callers brought.
+    side: Vec<SideEvent>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,20 +40,35 @@ struct SavedPoint {
     min_ns: u64,
     max_ns: u64,
     last_unix_ns: u64,
+    hits: u64,
+    last_hit_ns: u64,
     /// `(value, count)` of the histogram's used buckets.
     histogram: Vec<(u64, u32)>,
 }
 
 impl RuntimeStore {
     /// A copy to be saved, with the events of the log or without.
-    pub fn to_saved(&self, with_events: bool) -> SavedRuntime {
-        self.read(|inner| SavedRuntime {
-            points: inner
-                .tables
-                .points
-                .iter()
-                .map(|slot| save_point(slot.info, &slot.counters))
-                .collect(),
+    ///
+    /// Errors: `Corrupt` when events that went to the disk cannot be read back.
+    pub fn to_saved(&self, with_events: bool) -> Result<SavedRuntime> {
+        let (mut saved, log) = self.read(|inner| (self.save_counts(inner), inner.log.snapshot()));
+        // No lock is held while events are packed.
+        let events = if with_events {
+            Events::Newest
+        } else {
+            Events::Without
+        };
+        saved.log = SavedLog::new(&log, events)?;
+        saved.evicted += saved.log.left_out;
+        if with_events {
+            saved.side = self.side.read().all();
+        }
+        Ok(saved)
+    }
+
+    fn save_counts(&self, inner: &Inner) -> SavedRuntime {
+        SavedRuntime {
+            points: inner.tables.points.iter().map(save_point).collect(),
             instrumented: inner.branches.functions().map(|(key, _)| *key).collect(),
             branches: inner
                 .branches
@@ -73,11 +91,9 @@ impl RuntimeStore {
             events: inner.events,
             evicted: inner.log.evicted(),
             dropped: inner.dropped,
-            segments: match with_events {
-                true => inner.log.segments().map(Segment::save).collect(),
-                false => Vec::new(),
-            },
-        })
+            log: SavedLog::default(),
+            side: Vec::new(),
+        }
     }
 
     /// A store with what was saved. `Corrupt` when the numbers in it cannot belong together.
@@ -106,27 +122,11 @@ impl RuntimeStore {
             .map(restore_counters)
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(corrupt)?;
+        // Events are checked before anything is changed: a refused file leaves no trace.
+        let rows = saved.log.check(saved.points.len())?;
         self.write(|inner| {
-            // Segments are checked before anything is changed: a refused file leaves no trace.
             let first = inner.tables.points.len() as u32;
             let fresh = first == 0 && inner.log.len() == 0;
-            let mut segments = Vec::new();
-            let mut left_out = saved.evicted;
-            for segment in saved.segments {
-                let rows = segment.rows();
-                let numbers: Vec<u32> = (0..saved.points.len() as u32).collect();
-                let segment = segment.into_segment(&numbers).map_err(corrupt)?;
-                match fresh {
-                    true => segments.push(segment),
-                    false => left_out += rows as u64,
-                }
-            }
-            if segments
-                .windows(2)
-                .any(|pair| pair[0].end_event_id() > pair[1].first_event_id())
-            {
-                return Err(corrupt("event segments overlap"));
-            }
             if fresh && !distinct(&saved.points) {
                 return Err(corrupt("a point is listed twice"));
             }
@@ -137,7 +137,14 @@ impl RuntimeStore {
                 &saved.functions,
                 &saved.edges,
             );
-            merge_log(inner, segments, left_out);
+            match fresh {
+                true => {
+                    let numbers: Vec<u32> = (0..saved.points.len() as u32).collect();
+                    saved.log.restore(&mut inner.log, &numbers)?;
+                    inner.log.count_evicted(saved.evicted);
+                }
+                false => inner.log.count_evicted(saved.evicted.saturating_add(rows)),
+            }
             for function in saved.instrumented {
                 inner.branches.instrumented(function);
             }
@@ -147,7 +154,9 @@ impl RuntimeStore {
             inner.events = inner.events.saturating_add(saved.events);
             inner.dropped = inner.dropped.saturating_add(saved.dropped);
             Ok(())
-        })
+        })?;
+        self.merge_side(saved.side);
+        Ok(())
     }
 }
 
@@ -169,7 +178,10 @@ fn merge_tables(
         if counters.histogram.is_some() {
             tables.ensure_histogram(number);
         }
-        tables.points[number as usize].counters.add(&counters);
+        let slot = &mut tables.points[number as usize];
+        slot.counters.add(&counters);
+        slot.hits = slot.hits.saturating_add(point.hits);
+        slot.last_hit_ns = slot.last_hit_ns.max(point.last_hit_ns);
     }
     for (key, total_ns) in functions {
         let number = tables.number_function(*key) as usize;
@@ -187,14 +199,8 @@ fn merge_tables(
     }
 }
 
-fn merge_log(inner: &mut Inner, segments: Vec<Segment>, left_out: u64) {
-    if !segments.is_empty() {
-        inner.log.restore(segments);
-    }
-    inner.log.count_evicted(left_out);
-}
-
-fn save_point(info: PointInfo, counters: &Counters) -> SavedPoint {
+fn save_point(slot: &PointSlot) -> SavedPoint {
+    let counters = &slot.counters;
     let histogram = counters
         .histogram
         .as_ref()
@@ -205,7 +211,9 @@ fn save_point(info: PointInfo, counters: &Counters) -> SavedPoint {
                 .collect()
         });
     SavedPoint {
-        info,
+        info: slot.info,
+        hits: slot.hits,
+        last_hit_ns: slot.last_hit_ns,
         calls: counters.calls,
         ends: counters.ends,
         total_ns: counters.total_ns,

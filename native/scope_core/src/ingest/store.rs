@@ -9,23 +9,39 @@ use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered};
 use crate::ingest::branches::{Branch, Branches};
 use crate::ingest::edges::{Edge, EdgeKind};
 use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
-use crate::ingest::log::{Entry, EventFilter, Log, Row, Search};
+use crate::ingest::log::{Bounds, Disk, Entry, Log, SpillCounts, Spiller};
+use crate::ingest::side::SideLog;
 use crate::ingest::stats::CallStats;
 use crate::ingest::tables::Tables;
 use crate::limits;
-use crate::sync::RwLock;
+use crate::sync::{Mutex, RwLock};
 
 /// Bounds of one store.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct RuntimeLimits {
-    /// Bytes of the event log; 0 keeps no events, only counts and times.
+    /// Bytes of the event log in memory; 0 keeps no events, only counts and times.
     pub event_log_bytes: usize,
+    /// Events it keeps, in memory and on the disk, and how old they may grow; `u64::MAX` is without bound.
+    pub event_log_events: u64,
+    pub event_log_age_ns: u64,
+    /// Where events go that memory has no room for; without, they are dropped.
+    pub spill: Option<Spill>,
+}
+
+/// Room on a disk.
+#[derive(Clone, Debug)]
+pub struct Spill {
+    pub disk: Arc<dyn Disk>,
+    pub bytes: u64,
 }
 
 impl Default for RuntimeLimits {
     fn default() -> Self {
         RuntimeLimits {
             event_log_bytes: limits::EVENT_LOG_BYTES,
+            event_log_events: u64::MAX,
+            event_log_age_ns: u64::MAX,
+            spill: None,
         }
     }
 }
@@ -36,38 +52,6 @@ pub struct ClauseStats {
     /// The clause's point: build, ordinal, line, column.
     pub point: PointInfo,
     pub stats: CallStats,
-}
-
-/// One event of the log.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Event {
-    /// Ordered by time; unique over all VMs of one machine.
-    pub event_id: u64,
-    pub kind: EventKind,
-    /// Nanoseconds since 1970.
-    pub at_ns: u64,
-    /// The word of the pid; it names a process only while `process_is_local`.
-    pub process: u64,
-    /// Whether the event was recorded by this VM.
-    pub process_is_local: bool,
-    /// The activation: its `correlation_id`. Of what happened within one, the one it belongs to, or 0.
-    pub token: u64,
-    /// Where: of a beginning or an end the clause. Events of a process have none.
-    pub point: Option<PointInfo>,
-    /// Ends: inclusive time.
-    pub duration_ns: Option<u64>,
-    /// Errors: exception module, atom, or first atom of a tuple.
-    pub reason: Option<Atom>,
-    /// Its values, in the log's format; `None` when it has none.
-    pub blob: Option<Arc<[u8]>>,
-}
-
-/// One activation, as far as the log still knows it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Activation {
-    pub began: Event,
-    /// `None` while it is open.
-    pub ended: Option<Event>,
 }
 
 /// Sums over a store.
@@ -96,6 +80,10 @@ pub struct Totals {
 /// than for one batch.
 pub struct RuntimeStore {
     inner: RwLock<Inner>,
+    /// Events that callers brought.
+    pub(super) side: RwLock<SideLog>,
+    spiller: Option<Mutex<Spiller>>,
+    pub(super) spill: Arc<SpillCounts>,
 }
 
 pub(crate) struct Inner {
@@ -114,20 +102,27 @@ pub(crate) struct Inner {
 
 impl RuntimeStore {
     pub fn new(limits: RuntimeLimits) -> Self {
-        Self::from_inner(Inner {
+        let inner = Inner {
             tables: Tables::default(),
-            log: Log::new(limits.event_log_bytes),
+            log: Log::new(Bounds {
+                bytes: limits.event_log_bytes,
+                events: limits.event_log_events,
+                age_ns: limits.event_log_age_ns,
+                spills: limits.spill.is_some(),
+            }),
             branches: Branches::default(),
             events: 0,
             since: u64::MAX,
             dropped: 0,
             dropped_seen: 0,
-        })
-    }
-
-    pub(crate) fn from_inner(inner: Inner) -> Self {
+        };
+        let spill = Arc::new(SpillCounts::default());
+        let spiller = |to: Spill| Mutex::new(Spiller::new(to.disk, to.bytes, Arc::clone(&spill)));
         RuntimeStore {
             inner: RwLock::new(inner),
+            side: RwLock::new(SideLog::new(limits.event_log_bytes)),
+            spiller: limits.spill.map(spiller),
+            spill,
         }
     }
 
@@ -148,6 +143,11 @@ impl RuntimeStore {
 
     /// Takes a batch of the engine's effects.
     pub(crate) fn apply(&self, batch: &Batch<'_>) {
+        self.apply_locked(batch);
+        self.keep_up();
+    }
+
+    fn apply_locked(&self, batch: &Batch<'_>) {
         let mut inner = self.inner.write();
         if inner.since == u64::MAX {
             inner.since = batch.first_event_id;
@@ -185,6 +185,32 @@ impl RuntimeStore {
     /// branches.
     pub fn branches(&self, function: &FunctionKey, build: u64) -> Vec<Branch> {
         self.read(|inner| inner.branches.of_function(function, build))
+    }
+
+    /// A step towards the disk, when memory is short. Whoever ingests does it, without the store's lock.
+    fn keep_up(&self) {
+        if let Some(mut spiller) = self.spiller.as_ref().and_then(Mutex::try_lock) {
+            spiller.turn(|work| work(&mut self.inner.write().log));
+        }
+    }
+
+    /// Drops events that are too old at `now_ns`, also while nothing happens.
+    pub(crate) fn expire(&self, now_ns: u64) {
+        let age_ns = self.read(|inner| inner.log.age_ns());
+        if age_ns != u64::MAX {
+            let oldest_ns = now_ns.saturating_sub(age_ns);
+            self.write(|inner| inner.log.expire(oldest_ns));
+            self.side.write().expire(oldest_ns);
+        }
+    }
+
+    /// Forgets all events and gives back what they took, on the disk too. Counts and times stay.
+    pub fn clear_events(&self) {
+        self.write(|inner| inner.log.clear());
+        *self.side.write() = SideLog::new(0);
+        if let Some(spiller) = &self.spiller {
+            spiller.lock().clear();
+        }
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> T {
@@ -278,37 +304,6 @@ impl RuntimeStore {
         })
     }
 
-    /// Up to `limit` events of the log, oldest first unless the filter says otherwise.
-    pub fn events(&self, filter: &EventFilter, limit: usize) -> Vec<Event> {
-        self.read(|inner| {
-            let points = inner.tables.points_of(filter);
-            let rows = Search::new(filter, points).run(&inner.log, limit);
-            rows.into_iter()
-                .map(|(row, local)| inner.event(row, local))
-                .collect()
-        })
-    }
-
-    /// The activation of a token (a native `correlation_id`), while the log holds its beginning.
-    pub fn activation(&self, token: u64) -> Option<Activation> {
-        self.read(|inner| {
-            let (began, local) = inner.log.find_token(token)?;
-            let ended = began.ended.and_then(|ended| inner.log.row(ended));
-            Some(Activation {
-                began: inner.event(began, local),
-                ended: ended.map(|row| inner.event(row, local)),
-            })
-        })
-    }
-
-    /// The clause an activation entered: what correlating an event needs, without reading more.
-    pub fn point_of(&self, token: u64) -> Option<PointInfo> {
-        self.read(|inner| {
-            let (row, _) = inner.log.find_token(token)?;
-            inner.tables.info(row.point)
-        })
-    }
-
     pub fn totals(&self) -> Totals {
         self.read(|inner| inner.totals())
     }
@@ -383,21 +378,6 @@ impl Inner {
             reason: effect.reason,
             blob,
         });
-    }
-
-    fn event(&self, row: Row, local: bool) -> Event {
-        Event {
-            event_id: row.event_id,
-            kind: row.kind,
-            at_ns: row.at_ns,
-            process: row.process_word,
-            process_is_local: local,
-            token: row.token,
-            point: self.tables.info(row.point),
-            blob: self.log.blob(row.event_id),
-            duration_ns: row.inclusive_ns,
-            reason: (row.reason != NONE).then_some(Atom(row.reason)),
-        }
     }
 
     fn totals(&self) -> Totals {

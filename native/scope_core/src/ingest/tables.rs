@@ -3,7 +3,8 @@
 //! The engine speaks in the registry's numbers, a saved store in those of another VM. Each is translated once, by
 //! what the number means, so that old and new runs of a function add up.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
+use imbl::Vector;
 
 use crate::capture::points::{FunctionKey, PointInfo};
 use crate::ingest::edges::{Edge, EdgeKind};
@@ -15,6 +16,8 @@ use crate::limits;
 #[derive(Default)]
 pub(crate) struct Tables {
     pub points: Vec<PointSlot>,
+    /// The same without the counters, for readers of the log to keep.
+    pub infos: Vector<PointInfo>,
     pub functions: Vec<FunctionSlot>,
     pub edges: Vec<EdgeSlot>,
     pub histograms: usize,
@@ -96,6 +99,7 @@ impl Tables {
             hits: 0,
             last_hit_ns: 0,
         });
+        self.infos.push_back(info);
         self.functions[function as usize].clauses.push(number);
         self.by_info.insert(info, number);
         number
@@ -211,17 +215,15 @@ impl Tables {
         if filter.functions.is_none() && filter.points.is_none() {
             return None;
         }
-        let mut taken = vec![true; self.points.len()];
-        if let Some(functions) = &filter.functions {
-            let numbers: Vec<Option<u32>> = functions
-                .iter()
-                .map(|key| self.function_number(key))
-                .collect();
-            for (taken, slot) in taken.iter_mut().zip(&self.points) {
-                *taken &= numbers.contains(&Some(slot.function));
+        let mut taken = vec![filter.functions.is_none(); self.points.len()];
+        let functions = filter.functions.iter().flatten();
+        for number in functions.filter_map(|key| self.function_number(key)) {
+            for slot in &self.functions[number as usize].clauses {
+                taken[*slot as usize] = true;
             }
         }
         if let Some(points) = &filter.points {
+            let points: AHashSet<(u64, u32)> = points.iter().copied().collect();
             for (taken, slot) in taken.iter_mut().zip(&self.points) {
                 *taken &= points.contains(&(slot.info.build, slot.info.index));
             }

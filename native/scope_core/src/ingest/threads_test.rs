@@ -99,6 +99,7 @@ fn wandering_processes_are_followed_exactly() {
     capture.start(Overflow::Wait);
     let store = Arc::new(RuntimeStore::new(RuntimeLimits {
         event_log_bytes: 4 << 20,
+        ..RuntimeLimits::default()
     }));
     capture.subscribe(&store);
     let said = Said::default();

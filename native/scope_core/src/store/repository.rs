@@ -28,11 +28,11 @@ use crate::store::write::{FunctionWrite, ModuleWrite};
 use crate::value::Value;
 
 /// Bounds of one repository.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     pub modules_max: usize,
     pub correlations_max: usize,
-    pub event_log_bytes: usize,
+    pub event_log: RuntimeLimits,
 }
 
 impl Default for Limits {
@@ -40,7 +40,7 @@ impl Default for Limits {
         Limits {
             modules_max: 10_000,
             correlations_max: 1_000_000,
-            event_log_bytes: crate::limits::EVENT_LOG_BYTES,
+            event_log: RuntimeLimits::default(),
         }
     }
 }
@@ -72,18 +72,16 @@ pub struct Repository {
 
 impl Repository {
     pub fn new(id: &str, limits: Limits) -> Self {
-        let runtime = RuntimeLimits {
-            event_log_bytes: limits.event_log_bytes,
-        };
-        Self::with_runtime(id, limits, RuntimeStore::new(runtime))
+        let runtime = RuntimeStore::new(limits.event_log.clone());
+        Self::with_runtime(id, limits, runtime)
     }
 
     pub(super) fn with_runtime(id: &str, limits: Limits, runtime: RuntimeStore) -> Self {
         let shared = Shared {
             id: id.to_owned(),
-            limits,
             closed: AtomicBool::new(false),
             state: ArcSwap::from_pointee(State::new(1, limits.correlations_max)),
+            limits,
             writer: Mutex::new(()),
             correlating: RwLock::new(()),
             runtime: Arc::new(runtime),
@@ -144,6 +142,7 @@ impl Repository {
         self.shared.point_nodes.clear();
         self.shared.graphs.clear();
         self.shared.processes.clear();
+        self.shared.runtime.clear_events();
     }
 
     // States

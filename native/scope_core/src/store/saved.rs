@@ -12,7 +12,7 @@ use crate::ast::Ast;
 use crate::atoms::Atom;
 use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
-use crate::ingest::{RuntimeLimits, RuntimeStore, SavedRuntime};
+use crate::ingest::{RuntimeStore, SavedRuntime};
 use crate::limits;
 use crate::source::{Unit, module_text};
 use crate::store::correlations::CorrelationId;
@@ -26,7 +26,7 @@ use crate::store::write::too_many_modules;
 use crate::value::Value;
 
 const MAGIC: &[u8; 8] = b"ELXSCOPE";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, length, checksum.
 const HEAD_BYTES: usize = 8 + 4 + 8 + 16;
 
@@ -120,7 +120,7 @@ impl Repository {
                 .into_iter()
                 .map(|(id, node)| (id, node.to_string()))
                 .collect(),
-            runtime: self.runtime().to_saved(true),
+            runtime: self.runtime().to_saved(true)?,
             history: state.history.to_saved(state),
         };
         let mut bytes = vec![0; HEAD_BYTES];
@@ -167,11 +167,8 @@ fn save_module(record: &ModuleRecord) -> SavedModule {
 }
 
 fn build(saved: Saved, limits: Limits) -> Result<Repository> {
-    let runtime = RuntimeLimits {
-        event_log_bytes: limits.event_log_bytes,
-    };
-    let runtime = RuntimeStore::from_saved(saved.runtime, runtime)?;
-    let repository = Repository::with_runtime(&saved.id, limits, runtime);
+    let runtime = RuntimeStore::from_saved(saved.runtime, limits.event_log.clone())?;
+    let repository = Repository::with_runtime(&saved.id, limits.clone(), runtime);
     let mut files = Files::new();
     for SavedFile { root, lines, unit } in saved.files {
         let path = absolute(&root, unit.file());

@@ -157,7 +157,7 @@ fn repository_node_events<'a>(
         } else {
             limit
         };
-        let found = repository.runtime().events(&begun, read);
+        let found = repository.runtime().events(&begun, read)?;
         // By what became of the clause of then: the event may be of an older version of the code.
         let is_own = |event: &Event| {
             clause.as_ref().is_none_or(|clause| {
@@ -217,7 +217,7 @@ fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
 fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Result<Term<'a>> {
     let ended = repository
         .runtime()
-        .activation(began.token)
+        .activation(began.token)?
         .and_then(|activation| activation.ended);
     let result = match ended.as_ref().map(|event| event.kind) {
         Some(EventKind::Return) => word("return"),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use rustler::{Encoder, Env, NewBinary, ResourceArc, Term};
 use scope_core::error::Result;
+use scope_core::ingest::{Directory, RuntimeLimits, Spill};
 use scope_core::limits::LOAD_STACK_BYTES;
 use scope_core::store::{Limits, Repository};
 
 use super::args;
 use super::{RepositoryHandle, SnapshotHandle, repository_of};
 use crate::error::{reply, reply_ok};
+use crate::runtime::is_nil;
 
 #[rustler::nif(schedule = "DirtyCpu")]
 fn repository_new<'a>(env: Env<'a>, id: Term<'a>, limits: Term<'a>) -> Term<'a> {
@@ -20,7 +22,8 @@ fn repository_new<'a>(env: Env<'a>, id: Term<'a>, limits: Term<'a>) -> Term<'a> 
     reply(env, made())
 }
 
-/// `{max_modules, max_correlations, event_log_bytes}`.
+/// `{max_modules, max_correlations, {bytes, events, age_ms, spill}}` of the event log: no events or age is no bound, spill is
+/// nil or `{directory, bytes}`.
 fn read_limits(term: Term<'_>) -> Result<Limits> {
     let parts = args::tuple(term, "limits")?;
     let [modules, correlations, log] = parts[..] else {
@@ -29,7 +32,34 @@ fn read_limits(term: Term<'_>) -> Result<Limits> {
     Ok(Limits {
         modules_max: args::count(modules, "limits")? as usize,
         correlations_max: args::count(correlations, "limits")? as usize,
-        event_log_bytes: args::count(log, "limits")? as usize,
+        event_log: read_log_limits(log)?,
+    })
+}
+
+fn read_log_limits(term: Term<'_>) -> Result<RuntimeLimits> {
+    let parts = args::tuple(term, "limits")?;
+    let [bytes, events, age_ms, spill] = parts[..] else {
+        return Err(args::invalid("limits", "those of the event log are not four"));
+    };
+    let bound = |term: Term<'_>, scale: u64| match is_nil(term) {
+        true => Ok(u64::MAX),
+        false => Ok(args::count(term, "limits")?.saturating_mul(scale)),
+    };
+    let spill = match is_nil(spill) {
+        true => None,
+        false => match args::tuple(spill, "limits")?[..] {
+            [directory, bytes] => Some(Spill {
+                disk: Arc::new(Directory::new(args::text(directory, "limits")?.into())),
+                bytes: args::count(bytes, "limits")?,
+            }),
+            _ => return Err(args::invalid("limits", "spilling is {directory, bytes}")),
+        },
+    };
+    Ok(RuntimeLimits {
+        event_log_bytes: args::count(bytes, "limits")? as usize,
+        event_log_events: bound(events, 1)?,
+        event_log_age_ns: bound(age_ms, 1_000_000)?,
+        spill,
     })
 }
 

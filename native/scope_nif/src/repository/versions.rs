@@ -73,7 +73,7 @@ fn correlate_activation_then<'a>(env: Env<'a>, handle: Term<'a>, token: Term<'a>
     let node = || {
         let repository = repository_of(handle)?;
         let token = args::count(token, "correlation_id")?;
-        let info = repository.runtime().point_of(token);
+        let info = repository.runtime().point_of(token)?;
         let info = info.ok_or(Error::NotFound { what: "activation" })?;
         place(env, &repository, info.literal(), &info)
     };

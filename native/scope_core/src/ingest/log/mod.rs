@@ -1,20 +1,44 @@
-//! The event log: the newest beginnings and ends of activations, in columns.
+//! The event log: what happened, in columns, in the order it was ingested.
 //!
-//! A row takes 22 bytes, plus 8 for each process of a segment and 8 for each error with a reason. Segments are
-//! filled one after the other and dropped oldest first when the log's bytes are used up; what was dropped is counted.
-//! Event ids number the stream of all events, so within a segment they are consecutive.
+//! Rows fill an open *block*; a full block is closed, narrowed and shared; sixteen of them make a *segment* with an index
+//! by point, process, token, kind and time. Readers take a snapshot (two pointers and a copy of the open block) and
+//! then hold no lock. Segments beyond the log's bytes go to the disk, when there is one, or are dropped oldest first; what
+//! is dropped is counted. Event ids number the stream of all events, so within a block they are consecutive.
+//!
+//! A row that is stamped earlier than one before it came *late*: it is counted, and remembered, so that answers are in the
+//! order of time all the same.
 
-mod search;
+mod block;
+mod bounds;
+mod codec;
+mod columns;
+mod disk;
+mod filter;
 mod segment;
+mod snapshot;
+mod spill;
+mod spilled;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
+
+use imbl::{OrdSet, Vector};
 
 use crate::ingest::effect::{EventKind, NONE};
 use crate::limits;
 
-pub use search::EventFilter;
-pub(crate) use search::Search;
-pub(crate) use segment::{Row, SavedSegment, Segment};
+pub use block::Blob;
+pub(crate) use block::{Block, NO_POINT, Row};
+pub(crate) use codec::{decode, encode};
+pub use disk::{Directory, Disk, DiskFile};
+pub use filter::EventFilter;
+pub(crate) use filter::{Key, Wanted};
+pub(crate) use segment::{Body, Segment};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use spill::Spiller;
+pub(crate) use spilled::Shared as SpillCounts;
+
+use block::OpenBlock;
+use segment::{BLOCKS, Building, distance};
 
 /// One event to append.
 pub(crate) struct Entry<'a> {
@@ -23,7 +47,7 @@ pub(crate) struct Entry<'a> {
     pub process: u32,
     pub process_word: u64,
     pub token: u64,
-    /// The store's number of the point.
+    /// The store's number of the point, or `NONE`.
     pub point: u32,
     pub kind: EventKind,
     /// Ends only: the inclusive time, and the event id of the beginning.
@@ -34,184 +58,254 @@ pub(crate) struct Entry<'a> {
     pub blob: &'a [u8],
 }
 
-impl Entry<'_> {
-    /// What the log keeps of the point: events of a process have none.
-    fn point(&self) -> u32 {
-        self.point.min(segment::POINT_NONE)
-    }
+/// Bounds of a log. `u64::MAX` (events, age) is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Bytes in memory; 0 keeps nothing.
+    pub bytes: usize,
+    pub events: u64,
+    pub age_ns: u64,
+    /// Whether what memory has no room for goes to a disk.
+    pub spills: bool,
 }
 
 pub(crate) struct Log {
-    segments: VecDeque<Segment>,
-    bytes_max: usize,
-    /// Rows of a segment: an eighth of a small log, so that it never passes its bytes by much.
-    segment_rows: usize,
-    /// Bytes of all segments but the one that is being filled.
+    bounds: Bounds,
+    sealed: Vector<Arc<Segment>>,
+    building: Building,
+    open: Option<OpenBlock>,
+    block_rows: usize,
+    block_blob_bytes: usize,
+    /// Of all sealed segments.
     sealed_bytes: usize,
     rows: u64,
+    /// Of them, in segments on the disk; and those segments, which come first.
+    disk_rows: u64,
+    disk_segments: usize,
     evicted: u64,
+    late: u64,
+    /// Keys of the late rows that are kept.
+    late_rows: OrdSet<Key>,
+    /// The latest time logged.
+    max_ns: u64,
+    /// What is appended now was recorded by an earlier VM.
+    foreign: bool,
     /// Where a process was last filed: by the engine's number, checked against the word.
     filed: Vec<(u64, u16)>,
-    /// Segments ever begun: tells an entry of `filed` from one of an earlier segment.
+    /// Blocks ever begun: tells an entry of `filed` from one of an earlier block.
     generation: u64,
 }
 
 impl Log {
     /// A log of 0 bytes keeps nothing and counts everything as evicted.
-    pub fn new(bytes_max: usize) -> Self {
+    pub fn new(bounds: Bounds) -> Self {
+        // A small log has small blocks, so that it never passes its bounds by much, nor drops much at once.
+        let rows =
+            (bounds.bytes / ROW_BYTES).min(usize::try_from(bounds.events).unwrap_or(usize::MAX));
+        let block_rows = (rows / 8 / BLOCKS).clamp(16, limits::BLOCK_ROWS);
         Log {
-            segments: VecDeque::new(),
-            bytes_max,
-            segment_rows: (bytes_max / Segment::ROW_BYTES / 8).clamp(64, limits::SEGMENT_ROWS),
+            bounds,
+            sealed: Vector::new(),
+            building: Building::default(),
+            open: None,
+            block_rows,
+            block_blob_bytes: (bounds.bytes / 8 / BLOCKS).clamp(1024, limits::BLOCK_BLOB_BYTES),
             sealed_bytes: 0,
             rows: 0,
+            disk_rows: 0,
+            disk_segments: 0,
             evicted: 0,
+            late: 0,
+            late_rows: OrdSet::new(),
+            max_ns: 0,
+            foreign: false,
             filed: Vec::new(),
             generation: 0,
         }
     }
 
-    /// Rows kept.
-    pub fn len(&self) -> u64 {
-        self.rows
-    }
-
-    /// Rows dropped to keep within the bytes.
-    pub fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
-    pub fn memory_bytes(&self) -> usize {
-        let open = self.segments.back().filter(|last| !last.is_sealed());
-        self.sealed_bytes + open.map_or(0, Segment::memory_bytes)
-    }
-
     #[inline]
     pub fn append(&mut self, entry: &Entry<'_>) {
-        if self.bytes_max == 0 {
+        if self.bounds.bytes == 0 {
             self.evicted += 1;
             return;
         }
-        let fits = self
-            .segments
-            .back()
-            .is_some_and(|last| last.takes(entry.event_id, entry.at_ns));
-        if !fits {
-            self.begin_segment(entry);
+        let open = self.open.as_ref();
+        if !open.is_some_and(|open| open.takes(entry.event_id, self.block_blob_bytes)) {
+            self.begin_block(entry.event_id);
         }
-        let process = self.file_process(entry.process, entry.process_word);
-        if let Some(last) = self.segments.back_mut() {
-            last.append(entry, process);
-            self.rows += 1;
+        if entry.at_ns < self.max_ns {
+            self.append_late(entry);
+        } else {
+            self.max_ns = entry.at_ns;
+            self.put(entry);
         }
         if entry.kind.is_end() {
-            self.link(entry.opened, entry.event_id);
+            self.link(entry.opened, distance(entry.opened, entry.event_id));
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, entry: &Entry<'_>) {
+        let process = self.file_process(entry.process, entry.process_word);
+        if let Some(open) = &mut self.open {
+            open.append(entry, process);
+            self.rows += 1;
+        }
+    }
+
+    /// Late rows are remembered one by one. Beyond their limit a row gets the time of the latest one instead.
+    #[cold]
+    fn append_late(&mut self, entry: &Entry<'_>) {
+        self.late += 1;
+        if self.late_rows.len() < limits::LATE_ROWS_MAX {
+            self.late_rows.insert((entry.at_ns, entry.event_id));
+            self.put(entry);
+        } else {
+            let at_ns = self.max_ns;
+            self.put(&Entry { at_ns, ..*entry });
         }
     }
 
     #[cold]
-    fn begin_segment(&mut self, entry: &Entry<'_>) {
-        if let Some(last) = self.segments.back_mut().filter(|last| !last.is_sealed()) {
-            last.seal();
-            self.sealed_bytes += last.memory_bytes();
-        }
-        while self.sealed_bytes + self.segment_rows * Segment::ROW_BYTES > self.bytes_max {
-            let Some(oldest) = self.segments.pop_front() else {
-                break;
-            };
-            self.sealed_bytes = self.sealed_bytes.saturating_sub(oldest.memory_bytes());
-            self.rows -= oldest.len() as u64;
-            self.evicted += oldest.len() as u64;
-        }
-        self.segments
-            .push_back(Segment::new(self.segment_rows, entry.event_id, entry.at_ns));
+    fn begin_block(&mut self, event_id: u64) {
+        self.close_block();
+        self.keep_bounds();
+        let mut open = OpenBlock::new(self.block_rows, event_id, self.max_ns);
+        open.foreign = self.foreign;
+        self.open = Some(open);
         self.generation += 1;
     }
 
-    /// The process's number within the last segment.
+    fn close_block(&mut self) {
+        if let Some(open) = self.open.take().filter(|open| open.len() > 0) {
+            self.building.push(Arc::new(open.close()));
+            if self.building.is_full() {
+                self.seal();
+            }
+        }
+    }
+
+    fn seal(&mut self) {
+        if let Some(segment) = self.building.seal() {
+            self.sealed_bytes += segment.memory_bytes();
+            self.sealed.push_back(Arc::new(segment));
+        }
+    }
+
+    /// The process's number within the open block.
     #[inline]
     fn file_process(&mut self, process: u32, word: u64) -> u16 {
+        let Some(open) = &mut self.open else {
+            return 0;
+        };
         let at = process as usize;
         if at >= self.filed.len() {
             if at >= limits::PROCESSES_MAX * 2 {
-                return self
-                    .segments
-                    .back_mut()
-                    .map_or(0, |last| last.add_process(word));
+                return open.add_process(word);
             }
             self.filed.resize(at + 1, (0, 0));
         }
-        let Some(last) = self.segments.back_mut() else {
-            return 0;
-        };
         let (generation, number) = self.filed[at];
-        if generation == self.generation && last.process(number) == word {
+        if generation == self.generation && open.process(number) == Some(word) {
             return number;
         }
-        let number = last.add_process(word);
+        let number = open.add_process(word);
         self.filed[at] = (self.generation, number);
         number
     }
 
-    /// Notes in the row of the beginning where the end is.
+    /// Notes with the beginning where the end is.
     #[inline]
-    fn link(&mut self, opened: u64, ended: u64) {
-        let distance = u32::try_from(ended - opened).unwrap_or(NONE);
-        // Most activations end in the segment they began in.
-        if let Some(last) = self
-            .segments
-            .back_mut()
-            .filter(|last| last.first_event_id() <= opened)
+    fn link(&self, opened: u64, distance: u32) {
+        // Most activations end in the block they began in.
+        if let Some(open) = self
+            .open
+            .as_ref()
+            .filter(|open| open.first_event_id <= opened)
         {
-            last.set_link(opened, distance);
-        } else if let Some(at) = self.segment_of(opened) {
-            self.segments[at].set_link(opened, distance);
+            open.set_link(opened, distance);
+            return;
+        }
+        let blocks = &self.building.blocks;
+        let after = blocks.partition_point(|block| block.head.first_event_id <= opened);
+        if let Some(at) = after.checked_sub(1) {
+            if blocks[at].head.holds(opened) {
+                blocks[at].set_link(opened, distance);
+            }
+            return;
+        }
+        if let Some(segment) = snapshot::segment_of(&self.sealed, opened) {
+            segment.set_link(opened, distance);
         }
     }
 
-    /// The segment that holds an event id, if any does.
-    fn segment_of(&self, event_id: u64) -> Option<usize> {
-        let after = self
-            .segments
-            .partition_point(|segment| segment.first_event_id() <= event_id);
-        let at = after.checked_sub(1)?;
-        self.segments[at].holds(event_id).then_some(at)
-    }
-
-    pub fn row(&self, event_id: u64) -> Option<Row> {
-        Some(self.segments[self.segment_of(event_id)?].row(event_id))
-    }
-
-    /// The values of an event.
-    pub fn blob(&self, event_id: u64) -> Option<std::sync::Arc<[u8]>> {
-        self.segments[self.segment_of(event_id)?].blob(event_id)
-    }
-
-    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
-        self.segments.iter()
-    }
-
-    /// What never came into this log, of a store that was merged in.
-    pub fn count_evicted(&mut self, rows: u64) {
-        self.evicted = self.evicted.saturating_add(rows);
-    }
-
-    /// Puts back saved segments. Only into an empty log.
-    pub fn restore(&mut self, segments: Vec<Segment>) {
-        debug_assert!(self.segments.is_empty());
-        for mut segment in segments {
-            segment.seal();
-            self.sealed_bytes += segment.memory_bytes();
-            self.rows += segment.len() as u64;
-            self.segments.push_back(segment);
-            while self.sealed_bytes > self.bytes_max {
-                let Some(oldest) = self.segments.pop_front() else {
-                    break;
-                };
-                self.sealed_bytes = self.sealed_bytes.saturating_sub(oldest.memory_bytes());
-                self.rows -= oldest.len() as u64;
-                self.evicted += oldest.len() as u64;
+    /// The row where the activation of `token` began, in what is not on the disk; `None` when it may be there.
+    pub fn find_begun_now(&self, token: u64) -> Option<Option<u32>> {
+        let point = |word: u32| match word & NO_POINT {
+            NO_POINT => NONE,
+            point => point,
+        };
+        if let Some(open) = self.open.as_ref().filter(|open| !open.foreign) {
+            if let Some(row) = open.find_begun(token) {
+                return Some(Some(point(open.point_kind[row])));
             }
         }
+        let mut foreign = None;
+        let sealed = self.sealed.iter().rev();
+        let segments = sealed.filter(|segment| segment.index.may_begin(token));
+        for block in self.building.blocks.iter().rev() {
+            if let Some(row) = block.find_begun(token) {
+                return Some(Some(point(block.point_kind[row])));
+            }
+        }
+        for segment in segments {
+            let Body::Memory(blocks) = &segment.body else {
+                return None;
+            };
+            for block in blocks.iter().rev() {
+                if let Some(row) = block.find_begun(token) {
+                    let found = point(block.point_kind[row]);
+                    match segment.index.foreign {
+                        true => foreign = foreign.or(Some(found)),
+                        false => return Some(Some(found)),
+                    }
+                }
+            }
+        }
+        Some(foreign)
+    }
+
+    /// What is there now, for readers.
+    pub fn snapshot(&self) -> Snapshot {
+        let open = self.open.as_ref().filter(|open| open.len() > 0);
+        let mut tail = self.building.blocks.clone();
+        tail.extend(open.map(|open| Arc::new(open.view())));
+        Snapshot {
+            sealed: self.sealed.clone(),
+            tail,
+            late_rows: self.late_rows.clone(),
+        }
+    }
+
+    /// Puts back rows of an earlier VM. Only into an empty log, and `end_restoring` follows.
+    pub fn restore(&mut self, entry: &Entry<'_>, ended: Option<u64>) {
+        self.foreign = true;
+        self.append(entry);
+        if let (Some(ended), EventKind::Enter) = (ended, entry.kind) {
+            self.link(entry.event_id, distance(entry.event_id, ended));
+        }
+    }
+
+    pub fn end_restoring(&mut self) {
+        self.close_block();
+        self.seal();
+        self.keep_bounds();
+        self.foreign = false;
+        // What this VM logs begins with a time of its own.
+        self.max_ns = 0;
     }
 }
+
+/// A row with its part of what belongs to a block.
+pub(crate) const ROW_BYTES: usize = 24;

@@ -1,0 +1,197 @@
+//! Keeping a log within its bytes, its number of events and their age.
+
+use std::sync::Arc;
+
+use crate::ingest::log::segment::{Body, Segment};
+use crate::ingest::log::{Log, ROW_BYTES};
+
+impl Log {
+    /// Rows kept, in memory and on the disk.
+    pub fn len(&self) -> u64 {
+        self.rows
+    }
+
+    /// Rows dropped to keep within the bounds.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Rows that were stamped earlier than one logged before them.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    pub fn disk_rows(&self) -> u64 {
+        self.disk_rows
+    }
+
+    /// Segments in memory and on the disk.
+    pub fn segments(&self) -> usize {
+        self.sealed.len()
+    }
+
+    /// Bytes in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |open| open.memory_bytes());
+        self.sealed_bytes + self.building.bytes + open + self.late_rows.len() * 64
+    }
+
+    /// Drops what is beyond the bounds. Called when a block begins: the bounds hold with room for that block.
+    pub(super) fn keep_bounds(&mut self) {
+        let room = self.block_rows * ROW_BYTES;
+        while self.sealed_bytes + self.building.bytes + room > self.bounds.bytes {
+            if !self.evict_from_memory() {
+                break;
+            }
+        }
+        while self.rows + self.block_rows as u64 > self.bounds.events {
+            if !self.evict_oldest() {
+                break;
+            }
+        }
+        let oldest_ns = self.max_ns.saturating_sub(self.bounds.age_ns);
+        self.expire(oldest_ns);
+    }
+
+    /// Drops what happened before `oldest_ns`, as far as whole blocks allow.
+    pub fn expire(&mut self, oldest_ns: u64) {
+        while self.oldest_end_ns().is_some_and(|end| end < oldest_ns) {
+            self.evict_oldest();
+        }
+    }
+
+    /// How old events may grow; `u64::MAX` is without bound.
+    pub fn age_ns(&self) -> u64 {
+        self.bounds.age_ns
+    }
+
+    /// The latest time in the oldest part that can be dropped.
+    fn oldest_end_ns(&self) -> Option<u64> {
+        if let Some(segment) = self.sealed.front() {
+            return Some(segment.index.max_ns);
+        }
+        if let Some(block) = self.building.blocks.first() {
+            return Some(block.head.max_ns);
+        }
+        let open = self.open.as_ref().filter(|open| open.len() > 0);
+        open.map(|open| open.max_ns())
+    }
+
+    /// The oldest segment, wherever it is; without one what there is.
+    fn evict_oldest(&mut self) -> bool {
+        if self.sealed.is_empty() {
+            if self.building.blocks.is_empty() {
+                let open = self.open.take();
+                let rows = open.map_or(0, |open| open.len() as u64);
+                self.rows -= rows;
+                self.evicted += rows;
+                self.forget_late(0, u64::MAX);
+                return rows > 0;
+            }
+            self.seal();
+        }
+        match self.sealed.pop_front() {
+            Some(segment) => {
+                self.dropped(&segment);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The oldest segment in memory: those on the disk come before it, and free nothing.
+    fn evict_from_memory(&mut self) -> bool {
+        if self.disk_segments == self.sealed.len() {
+            if self.building.blocks.is_empty() {
+                return false;
+            }
+            self.seal();
+        }
+        let segment = self.sealed.remove(self.disk_segments);
+        self.dropped(&segment);
+        true
+    }
+
+    fn dropped(&mut self, segment: &Segment) {
+        let rows = segment.rows();
+        self.sealed_bytes = self.sealed_bytes.saturating_sub(segment.memory_bytes());
+        self.rows -= rows;
+        self.evicted += rows;
+        if segment.on_disk() {
+            self.disk_rows -= rows;
+            self.disk_segments -= 1;
+        }
+        if segment.index.late {
+            self.forget_late(segment.first_event_id(), segment.end_event_id());
+        }
+    }
+
+    fn forget_late(&mut self, first: u64, end: u64) {
+        let gone = |key: &&(u64, u64)| key.1 >= first && key.1 < end;
+        let keys: Vec<_> = self.late_rows.iter().filter(gone).copied().collect();
+        for key in keys {
+            self.late_rows.remove(&key);
+        }
+    }
+
+    /// What never came into this log, of a store that was merged in.
+    pub fn count_evicted(&mut self, rows: u64) {
+        self.evicted = self.evicted.saturating_add(rows);
+    }
+
+    /// Forgets everything that is kept.
+    pub fn clear(&mut self) {
+        while self.evict_oldest() {}
+        self.open = None;
+    }
+
+    // Spilling
+
+    /// The oldest segment in memory, when memory is short enough that it should go to the disk.
+    pub fn next_to_spill(&self) -> Option<Arc<Segment>> {
+        let short = self.bounds.spills && self.memory_bytes() > self.bounds.bytes / 4 * 3;
+        let segment = self.sealed.get(self.disk_segments).filter(|_| short)?;
+        segment.leave();
+        Some(Arc::clone(segment))
+    }
+
+    /// Whether memory is so short that spilling has to catch up at once.
+    pub fn is_tight(&self) -> bool {
+        self.memory_bytes() > self.bounds.bytes / 8 * 7
+    }
+
+    /// A segment is on the disk now; false when it was dropped meanwhile.
+    pub fn spilled(&mut self, segment: &Arc<Segment>, body: Body) -> bool {
+        let at = self.disk_segments;
+        if !self
+            .sealed
+            .get(at)
+            .is_some_and(|held| Arc::ptr_eq(held, segment))
+        {
+            return false;
+        }
+        let index = Arc::clone(&segment.index);
+        let moved = Segment { index, body };
+        self.sealed_bytes = self.sealed_bytes.saturating_sub(segment.memory_bytes());
+        self.sealed_bytes += moved.memory_bytes();
+        self.disk_rows += moved.rows();
+        self.disk_segments += 1;
+        self.sealed.set(at, Arc::new(moved));
+        true
+    }
+
+    /// The file that the oldest segment is in.
+    pub fn oldest_file(&self) -> Option<u64> {
+        match &self.sealed.front()?.body {
+            Body::Disk(spilled) => Some(spilled.file_number),
+            Body::Memory(_) => None,
+        }
+    }
+
+    /// Drops every segment of a file.
+    pub fn evict_file(&mut self, number: u64) {
+        while self.oldest_file() == Some(number) {
+            self.evict_oldest();
+        }
+    }
+}
