@@ -16,6 +16,9 @@ defmodule ElixirScope.ASTRepository.Config do
     * `:query_timeout_ms` (30_000) - a query past it is cancelled
     * `:correlation_enabled` (true) - when false, `correlate_event` and `store_correlation` are refused
     * `:temporal_storage_enabled` (true), `:event_log_mb` (64) - the event log and its size
+    * `:event_log` - bounds of the event log one by one: `bytes:` in memory (instead of `:event_log_mb`), `events:`, `age_ms:`,
+      `spill: directory` (nil: what memory has no room for is dropped) and `spill_bytes:` (1 GiB) on the disk.
+      Spilled events are read back like others, and go with the repository.
     * `:alert_thresholds` - what `health_check/1` compares with: `:query_latency_p95_ms`, `:correlation_accuracy`,
       `:memory_usage_gb`, `:error_rate`
     * `:storage_backend` (`:ets`) - the in-memory engine, which here is native; `:mnesia` and `:postgres` are refused
@@ -46,6 +49,7 @@ defmodule ElixirScope.ASTRepository.Config do
             correlation_timeout_ms: 5_000,
             cache_size_mb: 512,
             event_log_mb: 64,
+            event_log: [],
             index_optimization_interval: 3_600,
             max_concurrent_queries: 100,
             max_concurrent_updates: 10,
@@ -74,6 +78,7 @@ defmodule ElixirScope.ASTRepository.Config do
           correlation_timeout_ms: pos_integer(),
           cache_size_mb: pos_integer(),
           event_log_mb: pos_integer(),
+          event_log: keyword(),
           index_optimization_interval: pos_integer(),
           max_concurrent_queries: pos_integer(),
           max_concurrent_updates: pos_integer(),
@@ -225,6 +230,17 @@ defmodule ElixirScope.ASTRepository.Config do
     if value in @choices[name], do: {:ok, value}, else: Fault.unknown(name, value, @choices[name])
   end
 
+  defp check(:event_log, value) do
+    with {:ok, pairs} <- pairs(value, :event_log) do
+      Enum.reduce_while(pairs, {:ok, pairs}, fn {name, bound}, ok ->
+        case log_bound(name, bound) do
+          :ok -> {:cont, ok}
+          error -> {:halt, error}
+        end
+      end)
+    end
+  end
+
   defp check(:alert_thresholds, value) do
     with {:ok, pairs} <- pairs(value, :alert_thresholds) do
       Enum.reduce_while(pairs, {:ok, @thresholds}, fn {name, limit}, {:ok, all} ->
@@ -243,4 +259,27 @@ defmodule ElixirScope.ASTRepository.Config do
   end
 
   defp check(name, _value), do: Fault.unknown(:setting, name, names())
+
+  @log_bounds ~w(bytes events age_ms spill spill_bytes)a
+
+  defp log_bound(:bytes, value) when is_integer(value) and value >= 0 and value <= @count_max, do: :ok
+
+  defp log_bound(name, value)
+       when name in [:bytes, :spill_bytes] and is_integer(value) and value > 0 and value <= @count_max,
+       do: :ok
+
+  defp log_bound(name, value)
+       when name in [:events, :age_ms] and
+              (is_nil(value) or (is_integer(value) and value > 0 and value <= @count_max)),
+       do: :ok
+
+  defp log_bound(:spill, value) when is_nil(value) or (is_binary(value) and value != ""), do: :ok
+
+  defp log_bound(:spill, value),
+    do: Fault.invalid(:event_log_spill, value, "give the path of a directory, or nil")
+
+  defp log_bound(name, value) when name in @log_bounds,
+    do: Fault.invalid(:event_log, value, "give an integer from 1 to #{@count_max}")
+
+  defp log_bound(name, _value), do: Fault.unknown(:event_log, name, @log_bounds)
 end

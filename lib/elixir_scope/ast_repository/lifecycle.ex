@@ -7,6 +7,7 @@ defmodule ElixirScope.ASTRepository.Lifecycle do
 
   @own_options [:name, :repository_id]
   @id_bytes_max 255
+  @spill_bytes 1024 * 1024 * 1024
 
   def new(opts) do
     with {:ok, own, config} <- options(opts),
@@ -37,8 +38,14 @@ defmodule ElixirScope.ASTRepository.Lifecycle do
 
   @doc "What the native store is to keep to."
   def limits(%Config{} = config) do
-    log_bytes = if config.temporal_storage_enabled, do: config.event_log_mb * 1024 * 1024, else: 0
-    {config.max_modules, config.max_correlations, log_bytes}
+    {config.max_modules, config.max_correlations, log_limits(config, config.event_log)}
+  end
+
+  defp log_limits(%{temporal_storage_enabled: false}, _bounds), do: {0, nil, nil, nil}
+
+  defp log_limits(config, bounds) do
+    spill = bounds[:spill] && {bounds[:spill], bounds[:spill_bytes] || @spill_bytes}
+    {bounds[:bytes] || config.event_log_mb * 1024 * 1024, bounds[:events], bounds[:age_ms], spill}
   end
 
   def stop(%Repository{pid: nil, ref: ref}) when is_reference(ref), do: Core.Repository.close(ref)

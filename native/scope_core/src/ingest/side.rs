@@ -127,6 +127,12 @@ impl SideLog {
         self.evicted
     }
 
+    /// Times of the oldest and the newest.
+    pub fn bounds_ns(&self) -> Option<(i64, i64)> {
+        let first = self.events.first_key_value()?.0.0;
+        Some((first, self.events.last_key_value()?.0.0))
+    }
+
     pub fn bytes(&self) -> usize {
         self.bytes
     }

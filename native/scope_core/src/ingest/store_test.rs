@@ -253,7 +253,13 @@ fn a_saved_store_says_the_same() {
     let back = RuntimeStore::from_saved(saved, RuntimeLimits::default()).unwrap();
     let log_bytes = back.totals().log_bytes;
     let totals = rig.store.totals();
-    assert_eq!(back.totals(), crate::ingest::Totals { log_bytes, ..totals });
+    assert_eq!(
+        back.totals(),
+        crate::ingest::Totals {
+            log_bytes,
+            ..totals
+        }
+    );
     let mut functions = (back.functions(), rig.store.functions());
     functions.0.sort_by_key(|(key, _)| key.name.text());
     functions.1.sort_by_key(|(key, _)| key.name.text());

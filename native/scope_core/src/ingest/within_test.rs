@@ -32,7 +32,7 @@ fn events(rig: &Rig, kind: EventKind) -> Vec<Event> {
         kinds: Some(vec![kind]),
         ..EventFilter::default()
     };
-    rig.store.events(&filter, 100)
+    rig.store.events(&filter, 100).unwrap()
 }
 
 #[test]

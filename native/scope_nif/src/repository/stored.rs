@@ -39,11 +39,16 @@ fn read_limits(term: Term<'_>) -> Result<Limits> {
 fn read_log_limits(term: Term<'_>) -> Result<RuntimeLimits> {
     let parts = args::tuple(term, "limits")?;
     let [bytes, events, age_ms, spill] = parts[..] else {
-        return Err(args::invalid("limits", "those of the event log are not four"));
+        return Err(args::invalid(
+            "limits",
+            "those of the event log are not four",
+        ));
     };
-    let bound = |term: Term<'_>, scale: u64| match is_nil(term) {
-        true => Ok(u64::MAX),
-        false => Ok(args::count(term, "limits")?.saturating_mul(scale)),
+    let bound = |term: Term<'_>, scale: u64| -> Result<u64> {
+        Ok(match is_nil(term) {
+            true => u64::MAX,
+            false => args::count(term, "limits")?.saturating_mul(scale),
+        })
     };
     let spill = match is_nil(spill) {
         true => None,

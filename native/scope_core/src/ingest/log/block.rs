@@ -391,6 +391,10 @@ impl OpenBlock {
         self.max_ns
     }
 
+    pub fn min_ns(&self) -> Option<u64> {
+        self.at.first().copied()
+    }
+
     /// Whether the next row may go here: consecutive, and not full.
     #[inline]
     pub fn takes(&self, event_id: u64, blob_bytes_max: usize) -> bool {

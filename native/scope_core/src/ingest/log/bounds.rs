@@ -60,6 +60,15 @@ impl Log {
         }
     }
 
+    /// Times of the oldest block and of the newest row.
+    pub fn bounds_ns(&self) -> Option<(u64, u64)> {
+        let sealed = self.sealed.front().map(|segment| segment.index.min_ns);
+        let building = || self.building.blocks.first().map(|block| block.head.min_ns);
+        let open = || self.open.as_ref().and_then(|open| open.min_ns());
+        let oldest = sealed.or_else(building).or_else(open)?;
+        Some((oldest, self.max_ns.max(oldest)))
+    }
+
     /// How old events may grow; `u64::MAX` is without bound.
     pub fn age_ns(&self) -> u64 {
         self.bounds.age_ns

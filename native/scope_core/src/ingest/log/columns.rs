@@ -113,13 +113,6 @@ impl Tokens {
         }
     }
 
-    pub fn len(&self) -> usize {
-        match self {
-            Tokens::Narrow { which, .. } => which.len(),
-            Tokens::Wide(tokens) => tokens.len(),
-        }
-    }
-
     pub fn bytes(&self) -> usize {
         match self {
             Tokens::Narrow { bases, which, .. } => bases.len() * 8 + which.len() * 5,
@@ -140,7 +133,6 @@ mod tests {
         for (row, expected) in tokens.iter().enumerate() {
             assert_eq!(token.get(row), *expected);
         }
-        assert_eq!(token.len(), tokens.len());
         assert_eq!(matches!(at, Times::Narrow { .. }), narrow);
         assert_eq!(matches!(token, Tokens::Narrow { .. }), narrow);
     }
