@@ -25,7 +25,9 @@ impl About {
                 newest_first,
                 ..filter.clone()
             };
-            store.events(&filter, 1).pop()
+            // What cannot be read back is an error of the export itself.
+            let found = store.events(&filter, 1).ok();
+            found.and_then(|mut events| events.pop())
         };
         let first = one(false, &options.filter);
         let last = one(true, &options.filter);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo};
+use crate::error::Result;
 use crate::ingest::{Event, EventFilter, EventKind, RuntimeStore};
 
 /// Events read under one lock: some 100 µs of it.
@@ -47,7 +48,7 @@ impl From<Event> for Item {
             point: event.point,
             duration_ns: event.duration_ns,
             reason: event.reason,
-            blob: event.blob,
+            blob: event.blob.map(|blob| Arc::from(&*blob)),
         }
     }
 }
@@ -158,13 +159,13 @@ impl Pages {
         Pages { filter }
     }
 
-    /// The next events; empty at the end.
-    pub fn next(&mut self, store: &RuntimeStore) -> Vec<Item> {
-        let events = store.events(&self.filter, PAGE_ROWS);
+    /// The next events; empty at the end. Errors: `Corrupt` when events on the disk cannot be read back.
+    pub fn next(&mut self, store: &RuntimeStore) -> Result<Vec<Item>> {
+        let events = store.events(&self.filter, PAGE_ROWS)?;
         let page: Vec<Item> = events.into_iter().map(Item::from).collect();
         if let Some(last) = page.last() {
             self.filter.after = Some(last.id);
         }
-        page
+        Ok(page)
     }
 }

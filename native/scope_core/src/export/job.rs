@@ -117,7 +117,7 @@ impl<W: Write> Job<W> {
         while !progress.done {
             let page = pages
                 .as_mut()
-                .map_or_else(Vec::new, |pages| pages.next(store));
+                .map_or_else(|| Ok(Vec::new()), |pages| pages.next(store))?;
             for item in &page {
                 exporter.take(item, &mut sink)?;
             }

@@ -86,7 +86,11 @@ impl Analysis {
         let mut pages = Pages::new(filter);
         self.gap.behind = false;
         loop {
-            let page = pages.next(store);
+            let Ok(page) = pages.next(store) else {
+                // Some of it cannot be read back from the disk: what is told is of the rest, and says so.
+                self.gap.behind = true;
+                break;
+            };
             if page.is_empty() {
                 break;
             }
