@@ -71,7 +71,7 @@ fn runtime_notes<'a>(env: Env<'a>, handle: Term<'a>, limit: usize) -> Term<'a> {
     };
     let notes = || {
         let store = runtime::store_of(handle)?;
-        let mut events = store.events(&filter, limit);
+        let mut events = store.events(&filter, limit)?;
         events.reverse();
         let encode = |event| {
             runtime::encode_event(env, event).map_err(|_| Error::Invalid {
