@@ -176,6 +176,12 @@ defmodule ElixirScope.Native do
   def repository_dump(_ref), do: missing()
   def repository_load(_binary, _limits), do: missing()
 
+  # events: the event log, and events that callers brought
+  def events_read(_ref, _filter, _limit), do: missing()
+  def events_store(_ref, _at_ns, _node, _type, _event), do: missing()
+  def events_brought(_ref, _filter, _limit), do: missing()
+  def events_stats(_ref), do: missing()
+
   # correlation
   def correlation_put(_ref, _id, _node), do: missing()
   def correlation_node(_ref, _id), do: missing()

@@ -13,6 +13,8 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
     * `:point`, `:build` - the instrumentation point, and the build of the module that holds it
     * `:module`, `:function`, `:arity`, `:file`, `:line`, `:column` - the place
     * `:ast_node_id` - the node, when it is known
+    * `:arguments`, `:result_value` - of a call, where values were recorded; `:value` - of what happened within one
+    * `:variable` - of a binding; `:peer` - the other process of a message, a spawn or a link
     * `:metadata` - a map with what else is known
 
   An event that a caller builds needs just enough for one strategy of
@@ -37,6 +39,11 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
     :line,
     :column,
     :ast_node_id,
+    :arguments,
+    :result_value,
+    :value,
+    :variable,
+    :peer,
     metadata: %{}
   ]
 
@@ -57,6 +64,11 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
           line: pos_integer() | nil,
           column: pos_integer() | nil,
           ast_node_id: String.t() | nil,
+          arguments: [term()] | nil,
+          result_value: term(),
+          value: term(),
+          variable: atom() | nil,
+          peer: pid() | nil,
           metadata: map()
         }
 end

@@ -6,6 +6,7 @@ pub(crate) mod args;
 mod cells;
 mod correlate;
 mod coverage;
+mod events;
 mod findings;
 mod graphs;
 mod hot;

@@ -179,7 +179,10 @@ fn repository_node_events<'a>(
 }
 
 /// Functions under all the names that they had.
-fn with_former_names(repository: &Repository, functions: Vec<FunctionKey>) -> Vec<FunctionKey> {
+pub(super) fn with_former_names(
+    repository: &Repository,
+    functions: Vec<FunctionKey>,
+) -> Vec<FunctionKey> {
     let names = functions.into_iter().flat_map(|key| {
         let former = repository.former_names(&key);
         std::iter::once(key).chain(former)
@@ -188,7 +191,7 @@ fn with_former_names(repository: &Repository, functions: Vec<FunctionKey>) -> Ve
 }
 
 /// The functions that ran at a node.
-fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
+pub(super) fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
     let located = match repository.locate(id) {
         Ok(located) => located,
         // A function may be known without its code.
@@ -214,7 +217,11 @@ fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
 }
 
 /// An activation: its beginning, with its end if the log has it.
-fn encode_event<'a>(env: Env<'a>, repository: &Repository, began: &Event) -> Result<Term<'a>> {
+pub(super) fn encode_event<'a>(
+    env: Env<'a>,
+    repository: &Repository,
+    began: &Event,
+) -> Result<Term<'a>> {
     let ended = repository
         .runtime()
         .activation(began.token)?
