@@ -84,6 +84,7 @@ defmodule ElixirScope.Native do
 
   # values that are recorded, and what of them is withheld
   def value_encode(_term, _bounds), do: missing()
+  def value_time(_term, _bounds, _times), do: missing()
   def value_decode(_bytes), do: missing()
   def value_show(_bytes, _bytes_max), do: missing()
   def value_redact_text(_text), do: missing()

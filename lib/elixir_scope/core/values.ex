@@ -10,6 +10,9 @@ defmodule ElixirScope.Core.Values do
   @doc "The bytes that the event log would keep of a term: `{:ok, bytes}`."
   def encode(term, bounds \\ @full), do: Core.call(fn -> Native.value_encode(term, bounds) end)
 
+  @doc "Nanoseconds that encoding a term so often takes, for benchmarks: `{:ok, ns}`."
+  def time(term, bounds, times), do: Core.call(fn -> Native.value_time(term, bounds, times) end)
+
   @doc "The term of such bytes: `{:ok, term}`."
   def decode(bytes), do: Core.call(fn -> Native.value_decode(bytes) end)
 

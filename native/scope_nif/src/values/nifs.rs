@@ -33,6 +33,21 @@ fn value_encode<'a>(env: Env<'a>, term: Term<'a>, config: Term<'a>) -> Term<'a> 
     error::reply(env, encoded)
 }
 
+/// `{:ok, nanoseconds}` that encoding the term so often takes.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn value_time<'a>(env: Env<'a>, term: Term<'a>, config: Term<'a>, times: u32) -> Term<'a> {
+    let time = config_of(config).map(|config| {
+        let started = std::time::Instant::now();
+        for _ in 0..times {
+            // SAFETY: the environment and the term of this call.
+            let raw = unsafe { super::encode(env.as_c_arg(), term.as_c_arg(), &config) };
+            std::hint::black_box(raw);
+        }
+        started.elapsed().as_nanos() as u64
+    });
+    error::reply(env, time)
+}
+
 fn config_of(term: Term<'_>) -> Result<CaptureConfig> {
     let (mode, depth, width, bytes, time_ns): (Term<'_>, u16, u32, u32, u32) =
         term.decode().map_err(|_| odd_config())?;
