@@ -24,6 +24,9 @@ defmodule ElixirScope.Observation do
     * `:source` - a directory or a list of them, whose sources are read first (none by default)
     * `:repository` - a repository to record into; by default a new one, which the observation keeps
     * `:keep_instrumented` - leaves the modules instrumented that were instrumented for this run (false)
+    * `:trace` - what the VM is to tell of the processes of the run (the caller, those of the observed modules' applications, and all
+      that begin meanwhile): `:messages`, `:processes`, `:scheduling`, `:garbage_collection`, one or a list (nothing by
+      default); see `ElixirScope.Trace`
     * `:overflow` - `:wait` (the default here: a process waits when its buffer is full, so nothing is lost)
       or `:drop`
     * `:flush_timeout` - milliseconds to wait for what was recorded to become visible (60_000)
@@ -46,6 +49,7 @@ defmodule ElixirScope.Observation do
   alias ElixirScope.Instrumentation.Selection
   alias ElixirScope.Observation.{Boundary, Guard, Totals}
   alias ElixirScope.Report.Collect
+  alias ElixirScope.Trace.Around
 
   defstruct [:outcome, :repository, :report, modules: [], skipped: [], imports: [], flushed: :ok]
 
@@ -188,8 +192,10 @@ defmodule ElixirScope.Observation do
          :ok <- Capture.subscribe(repository),
          {:ok, without_node} <- Collect.events_without_node(repository),
          before = Capture.stats(),
-         :ok <- Capture.start(overflow: Keyword.get(opts, :overflow, :wait)) do
+         :ok <- Capture.start(overflow: Keyword.get(opts, :overflow, :wait)),
+         {:ok, trace} <- Around.start(List.wrap(opts[:trace]), observation.modules) do
       {outcome, duration_us, own_events} = Boundary.run(fun)
+      Around.stop(trace)
       Capture.stop()
 
       timeout = Keyword.get(opts, :flush_timeout, @flush_timeout_ms)

@@ -251,6 +251,52 @@ defmodule ElixirScope.TraceTest do
     assert stats.began == stats.ended + stats.open
   end
 
+  test "a run can be observed with the messages and processes around it" do
+    run = fn ->
+      task = Task.async(fn -> Target.g(2) end)
+      Task.await(task)
+    end
+
+    observed = ElixirScope.observe(run, modules: ElixirScope.Test.Mutate, trace: [:messages, :processes])
+    assert {:ok, %{outcome: {:ok, 4}} = observation} = observed
+    {:ok, handle} = ASTRepository.Handle.ref(observation.repository)
+    seen = kinds(handle)
+
+    for kind <- [:spawn, :spawned, :message_sent, :message_arrived],
+        do: assert(seen[kind] >= 1, inspect({kind, seen}))
+
+    assert Trace.list() == []
+    assert :erlang.trace_info(self(), :flags) == {:flags, []}
+  end
+
+  # Nobody reads: what is recorded stays within the rings, whatever is thrown at them, and all of it is accounted for.
+  test "a flood with the collector stopped takes no memory, and all goes on afterwards", %{handle: handle} do
+    {:ok, _} = ElixirScope.trace(Target, processes: self(), count: 100_000_000, returns: false)
+    for x <- 1..200_000, do: Target.g(x)
+    collector = Process.whereis(ElixirScope.Capture.Collector)
+    :ok = :sys.suspend(collector)
+    before_kb = resident_kb()
+    began = Capture.stats()
+    for x <- 1..1_000_000, do: Target.g(x)
+    stats = Capture.stats()
+    assert stats.offered - began.offered == 1_000_000
+    assert stats.dropped.ring_full > began.dropped.ring_full
+    assert stats.offered == stats.stored + stats.in_flight + Enum.sum(Map.values(stats.dropped))
+    # Rings of this machine's threads, and what the VM itself does meanwhile.
+    assert resident_kb() - before_kb < 32 * 1024
+    :ok = :sys.resume(collector)
+    :ok = Capture.flush()
+    before = stats(handle, :g, 1).calls
+    for x <- 1..100, do: Target.g(x)
+    assert stats(handle, :g, 1).calls == before + 100
+  end
+
+  defp resident_kb do
+    :erlang.garbage_collect()
+    [_, kb] = Regex.run(~r/VmRSS:\s+(\d+) kB/, File.read!("/proc/self/status"))
+    String.to_integer(kb)
+  end
+
   defp wait_until(fun, tries \\ 200) do
     cond do
       fun.() -> :ok

@@ -10,6 +10,7 @@ defmodule Mix.ElixirScope.Session do
     json: :string,
     limit: :count,
     only_modules: :strings,
+    vm_trace: :strings,
     save: :string,
     no_save: :flag,
     help: :flag
@@ -35,6 +36,7 @@ defmodule Mix.ElixirScope.Session do
           only: Keyword.get(opts, :only_modules, []),
           coverage: settings.coverage,
           plan: settings.plan,
+          trace: traces(Keyword.get(opts, :vm_trace, [])),
           # The VM ends with the task, and processes of the application still run this code.
           keep_instrumented: true,
           progress: &Console.progress/2
@@ -47,6 +49,16 @@ defmodule Mix.ElixirScope.Session do
     Console.save(observation.repository, observation.report, path, opts)
     Console.json(observation.report, opts[:json])
     Observation.value!(observation)
+  end
+
+  @traces ~w(messages processes scheduling garbage_collection)
+
+  defp traces(given) do
+    for one <- given, name <- String.split(one, ",", trim: true) do
+      if name in @traces,
+        do: String.to_existing_atom(name),
+        else: Mix.raise("--vm-trace #{name} is unknown: it is one of #{Enum.join(@traces, ", ")}")
+    end
   end
 
   # In an umbrella, Mix takes what an application does not depend on off the code path while it runs that

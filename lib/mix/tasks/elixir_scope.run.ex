@@ -21,6 +21,8 @@ defmodule Mix.Tasks.ElixirScope.Run do
     * `--limit N` - rows of each table (10)
     * `--only-modules PATTERN` - observes only these modules, `MyApp.Cart` or `MyApp.*`; may be repeated
     * `--for SECONDS` - goes on for so long after the code has run
+    * `--vm-trace WHAT` - records what the VM tells of the application's processes too: `messages`, `processes`, `scheduling`,
+      `garbage_collection`; may be repeated, or a list with commas
     * `--save FILE` - where the repository is saved, `_build/dev/elixir_scope/run.scope` by default
     * `--no-save` - saves nothing
 

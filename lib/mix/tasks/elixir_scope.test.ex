@@ -29,6 +29,8 @@ defmodule Mix.Tasks.ElixirScope.Test do
     * `--json FILE` - writes the report as JSON; `mix help elixir_scope` describes the schema
     * `--limit N` - rows of each table (10)
     * `--only-modules PATTERN` - observes only these modules, `MyApp.Cart` or `MyApp.*`; may be repeated
+    * `--vm-trace WHAT` - records what the VM tells of the application's processes too: `messages`, `processes`, `scheduling`,
+      `garbage_collection`; may be repeated, or a list with commas
     * `--save FILE` - where the repository is saved, `_build/test/elixir_scope/test.scope` by default
     * `--no-save` - saves nothing
     * `--` - everything that follows goes to `mix test`

@@ -426,19 +426,6 @@ impl Engine {
         }
     }
 
-    /// Rare: once for each branch. So it goes to the stores at once.
-    #[cold]
-    fn reach(&mut self, record: &Record) {
-        match self.points.get(record.point as usize) {
-            Some(Some(registered)) if registered.info.kind == PointKind::Branch => {
-                for store in &self.stores {
-                    store.reach(record.point, &self.points);
-                }
-            }
-            _ => self.counts.malformed += 1,
-        }
-    }
-
     /// Ends every frame from `keep` upwards. Without a kind nobody said why they are gone: an exception passed, or
     /// their ends were dropped while a ring was full.
     #[inline]

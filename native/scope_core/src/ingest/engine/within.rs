@@ -1,6 +1,7 @@
 //! What happens within activations: it begins and ends none, but belongs to one.
 
 use super::Engine;
+use crate::capture::points::PointKind;
 use crate::capture::record::Record;
 use crate::ingest::effect::{Effect, EventKind, NONE};
 
@@ -78,5 +79,18 @@ impl Engine {
     pub(super) fn function_of(&self, point: u32) -> Option<u32> {
         let registered = self.points.get(point as usize)?.as_ref()?;
         Some(registered.function)
+    }
+
+    /// Rare: once for each branch. So it goes to the stores at once.
+    #[cold]
+    pub(super) fn reach(&mut self, record: &Record) {
+        match self.points.get(record.point as usize) {
+            Some(Some(registered)) if registered.info.kind == PointKind::Branch => {
+                for store in &self.stores {
+                    store.reach(record.point, &self.points);
+                }
+            }
+            _ => self.counts.malformed += 1,
+        }
     }
 }
