@@ -7,7 +7,8 @@ defmodule ElixirScope do
 
   alias ElixirScope.{Error, Observation, Report}
   alias ElixirScope.Report.Text
-  alias ElixirScope.Instrumentation.{Live, Loader, Result, Selection}
+  alias ElixirScope.Capture.Limited
+  alias ElixirScope.Instrumentation.{Loader, Result, Selection}
 
   @doc """
   Puts probes into loaded modules (or modules that would be loaded when called), while the system runs.
@@ -23,6 +24,9 @@ defmodule ElixirScope do
     * `:capture` - what to record beyond calls, for all of these modules: `[:args, :result]`, `:all`, ...
     * `:points` - what to record where, and under which conditions; both in `ElixirScope.Instrumentation.Plan`
     * `:plan` - a plan that was made before
+    * limits, as `ElixirScope.Capture.configure/2` takes them: `:sampling_rate`, `:rate`, `:hits`, `:for`, `:priority`,
+      `:capture_config`, ... They hold from the first call on. What has a limit of time or hits removes itself when it
+      is over: the original code is loaded again
 
   Other options than last time make another version of the module, which takes the place of the one before.
 
@@ -52,9 +56,12 @@ defmodule ElixirScope do
 
       result.placed[:big]
       #=> the points that came of it
+
+      # A tenth of the calls, at most 1000 a second, for a minute
+      {:ok, _} = ElixirScope.instrument("Shop.*", sampling_rate: 0.1, rate: 1000, for: 60_000)
   """
   @spec instrument(Selection.t(), keyword()) :: {:ok, Result.t()} | {:error, Error.t()}
-  def instrument(selection, options \\ []), do: Live.instrument(selection, options)
+  def instrument(selection, options \\ []), do: Limited.instrument(selection, options)
 
   @doc """
   Loads the original code of instrumented modules; without an argument, of all. Nothing of the probes remains.
@@ -64,7 +71,7 @@ defmodule ElixirScope do
       {:ok, _} = ElixirScope.uninstrument("MyApp.Cart.*")
   """
   @spec uninstrument(Selection.t() | :all) :: {:ok, Result.t()} | {:error, Error.t()}
-  def uninstrument(selection \\ :all), do: Live.uninstrument(selection)
+  def uninstrument(selection \\ :all), do: Limited.uninstrument(selection)
 
   @doc "The loaded modules that have probes in them, sorted."
   @spec instrumented() :: [module()]

@@ -21,6 +21,7 @@ defmodule ElixirScope.Application do
       ElixirScope.CompileListeners,
       ElixirScope.ASTRepository.CallSites,
       ElixirScope.Capture.Collector,
+      ElixirScope.Capture.Leases,
       ElixirScope.Sources.Server,
       ElixirScope.Trace.Keeper
     ]

@@ -17,7 +17,7 @@ defmodule ElixirScope.Capture do
   """
 
   alias ElixirScope.{Core, Error}
-  alias ElixirScope.Capture.Collector
+  alias ElixirScope.Capture.{Collector, Gate, GateOptions, Gates}
 
   @typedoc "All points, those of a module, of a function, or single ones as they stand in the code."
   @type selection :: :all | module() | mfa() | pos_integer() | [pos_integer()]
@@ -30,20 +30,38 @@ defmodule ElixirScope.Capture do
 
     * `:overflow` - what happens when a ring is full: `:drop` (the default) drops the newest record and counts it, `:wait` holds
       the process back until there is room, at most 10 seconds. The time it was held back does not count as its own.
+    * `:max_events` - capture stops when so much was recorded: calls, and what is recorded within them. Ends of calls do not
+      count; what has begun is recorded to its end
+    * `:max_seconds` - capture stops after so long, a number
+    * `:rate` - at most so much in any second, `:burst` of it at once (an eighth of the rate); the rest is refused and counted
 
     * `:sources` - other sources to attach, `[:logger, :crashes, :telemetry]`; see `ElixirScope.Sources`. They stay attached
       when capture stops, and tell nothing then
 
-  Capture that is on already takes over the options.
+  Without limits it goes on until `stop/0`. Capture that is on already takes over the options: limits that are not given
+  again are none. `limits/0` tells what became of them.
   """
   @spec start(keyword()) :: :ok | {:error, Error.t()}
   def start(opts \\ []) do
     {sources, opts} = if Keyword.keyword?(opts), do: Keyword.pop(opts, :sources, []), else: {[], opts}
 
-    with {:ok, overflow} <- overflow(opts),
-         :ok <- if(sources == [], do: :ok, else: ElixirScope.Sources.attach(sources)) do
+    with {:ok, limits, rest} <- split_limits(opts),
+         {:ok, overflow} <- overflow(rest),
+         :ok <- if(sources == [], do: :ok, else: ElixirScope.Sources.attach(sources)),
+         :ok <- Core.Gates.limit(limits) do
       ElixirScope.Capture.Redaction.classify_loaded()
       Collector.start(overflow)
+    end
+  end
+
+  @limits [:max_events, :max_seconds, :rate, :burst]
+
+  defp split_limits(opts) do
+    if Keyword.keyword?(opts) do
+      {limits, rest} = Keyword.split(opts, @limits)
+      with {:ok, changes} <- GateOptions.whole(limits), do: {:ok, changes, rest}
+    else
+      {:ok, nil, opts}
     end
   end
 
@@ -53,8 +71,23 @@ defmodule ElixirScope.Capture do
   defp overflow(other) do
     invalid(
       "#{inspect(other, limit: 10)} are no options of capture",
-      "give `overflow: :drop` or `overflow: :wait`, or nothing"
+      "give `overflow: :drop` or `overflow: :wait`, and limits: " <> Enum.map_join(@limits, ", ", &inspect/1)
     )
+  end
+
+  @doc """
+  Limits capture as a whole, from now on: `:max_events`, `:max_seconds`, `:rate` and `:burst`, as for `start/1`; an empty
+  list takes the limits away.
+  """
+  @spec limits(keyword()) :: :ok | {:error, Error.t()}
+  def limits(opts) when is_list(opts) do
+    with {:ok, changes} <- GateOptions.whole(opts), do: Core.Gates.limit(changes)
+  end
+
+  @doc "What limits capture as a whole, and what came of it; `nil` when nothing does."
+  @spec limits() :: Gate.t() | nil | {:error, Error.t()}
+  def limits do
+    with %{} = map <- Core.Gates.limits(), do: Gate.new(map)
   end
 
   @doc "Switches capture off. Costs nothing from then on but one look of every probe that is still in the code."
@@ -131,6 +164,45 @@ defmodule ElixirScope.Capture do
 
   defp switch(point, on) when is_integer(point) and point > 0, do: Core.Capture.switch([point], on)
   defp switch(selection, on), do: Core.Capture.switch(selection, on)
+
+  @doc """
+  Says what points let through, while everything runs: how much, how often, how long, how much of values.
+
+  `selection` is `:all`, a module, `{module, function, arity}`, a pattern (`"MyApp.*"`), `{:app, app}`, `{repository, ast_node_id}`,
+  a point or points as they stand in the code, or a list of these. Modules and functions that are instrumented later
+  under the same name have the same gates.
+
+    * `:sampling_rate` - the share that is recorded, `0.0` to `1.0`
+    * `:rate` - at most so many in any second; `:burst` - of them at once, an eighth of the rate by default
+    * `:hits` - so many more, exactly, then the points switch themselves off
+    * `:for` - milliseconds, then the points switch themselves off
+    * `:priority` - `:low`, `:medium` (default), `:high` or `:critical`: when a thread's ring is 4, 5 or 6 eighths full, what
+      is low, medium or high stands back
+    * `:enabled` - `false` counts and records nothing
+    * `:capture_config` - how much of values: `mode:` (`:full`, `:truncated`, `:shape`, `:off`), `depth:`, `width:`, `bytes:`, `time_us:`
+    * `:kinds` - for these kinds of points only: `:calls`, `:variables`, `:expressions`, `:branches`, `:sends`, `:receives`,
+      `:exceptions`, `:custom`. Without it, limits hold for calls (and with them for all that belongs to a call), and
+      `:capture_config` for everything that records values
+    * `:per` - what shares a limit: `:function` (default), `:point` (default for points and nodes), or `:selection`
+
+  What is not given stays as it was; `nil` takes a limit away. `hits:` and `for:` count from now on. Points without a gate
+  pay nothing for there being gates. Gives `{:ok, how_many_points}`; 0 when nothing of that name is instrumented yet.
+
+      {:ok, _} = ElixirScope.Capture.configure({MyApp.Cart, :add, 2}, sampling_rate: 0.1, rate: 500, for: 60_000)
+
+  Errors: `:unknown` (an option or a word of it, with the nearest right one), `:invalid_argument`, `:not_found`,
+  `:limit_exceeded` (too many gates: then nothing was changed; `per: :selection` needs one only).
+  """
+  @spec configure(term(), keyword()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def configure(selection, opts), do: Gates.configure(selection, opts)
+
+  @doc "Takes gates away: these points record everything again. Gives `{:ok, points_that_had_one}`."
+  @spec ungate(term()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def ungate(selection), do: Gates.ungate(selection)
+
+  @doc "The gates of a selection, with settings and counts."
+  @spec gates(term()) :: {:ok, [Gate.t()]} | {:error, Error.t()}
+  def gates(selection \\ :all), do: Gates.list(selection)
 
   @doc "The process never records. There is room for a few only."
   @spec ignore(pid()) :: :ok | {:error, Error.t()}

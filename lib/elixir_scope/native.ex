@@ -120,6 +120,8 @@ defmodule ElixirScope.Native do
   def capture_limit(_changes), do: missing()
   def capture_limits, do: missing()
   def capture_spent, do: missing()
+  def capture_points(_selection), do: missing()
+  def capture_calibrate(_rounds), do: missing()
 
   # notes: what other sources tell
   def capture_note(_source, _term), do: missing()

@@ -8,9 +8,14 @@ defmodule ElixirScope.ASTRepository.InstrumentationPoint do
   `:clause`, `:build`, and `:target` of a tail call), `:enabled`, `:execution_frequency` and `:trigger_count`
   (calls of the clause that the point belongs to, for clause points).
 
-  `nil` until a later step fills them: `:capture_config`, `:sampling_rate`, `:conditions`, `:custom_logic`,
-  `:runtime_mapping`, `:overhead_estimate`, `:impact_assessment`, `:priority`, `:tags`, `:description`,
-  `:created_at`, `:last_triggered`, `:average_duration`.
+  Where the point has a gate (`ElixirScope.Capture.configure/2`): `:sampling_rate`, `:capture_config`, `:priority`, `:created_at`,
+  `:last_triggered`, and as `:trigger_count` and `:execution_frequency` what passed and what was seen, of all that shares the gate.
+
+  `ElixirScope.ASTRepository.InstrumentationMapper` makes planned points of the types `:function_entry`, `:function_exit`,
+  `:variable_capture`, `:expression_trace`, `:branch`, `:message_send`, `:message_receive`, `:exception` and `:custom`, with
+  `:conditions`, `:custom_logic`, `:tags` and `:description` too; its `estimate/2` and `measure/1` fill `:overhead_estimate`
+  (nanoseconds), `:average_duration` (nanoseconds of one report) and `:impact_assessment`. Live points have none of
+  these, and `:runtime_mapping` is always `nil`: `get_correlated_events/3` has what happened at a node.
   """
 
   defstruct [

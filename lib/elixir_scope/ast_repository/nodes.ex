@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
   @moduledoc false
   # Nodes by their id: the code, the instrumentation points, what callers and the running program say of them.
 
-  alias ElixirScope.ASTRepository.{Fault, Handle, Records, RuntimeInsights, Schema}
+  alias ElixirScope.ASTRepository.{Fault, Handle, InstrumentationMapper, Records, RuntimeInsights, Schema}
   alias ElixirScope.Core
 
   def get_ast_node(repository, id, opts) do
@@ -102,7 +102,7 @@ defmodule ElixirScope.ASTRepository.Nodes do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(id),
          {:ok, points} <- Core.Repository.node_points(ref, id) do
-      {:ok, points}
+      {:ok, InstrumentationMapper.with_gates(points)}
     else
       error -> absent(error)
     end

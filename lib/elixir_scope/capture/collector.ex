@@ -89,7 +89,7 @@ defmodule ElixirScope.Capture.Collector do
 
       {:ok, false} ->
         _ = Structs.check()
-        {:noreply, after_round(stale, until)}
+        {:noreply, after_round(stale, until || stop_if_spent())}
 
       :busy ->
         {:noreply, {next(:slice, @pause_ms), stale, until}}
@@ -106,6 +106,11 @@ defmodule ElixirScope.Capture.Collector do
 
   # Of a time before it fell asleep.
   def handle_info(_other, state), do: {:noreply, state}
+
+  # The whole capture has used up its limits: the probes refuse already, now they do not even ask.
+  defp stop_if_spent do
+    if Core.Gates.spent?() and Core.Capture.stop() == :ok, do: Core.Capture.now()
+  end
 
   defp wake(until) do
     be_ignored()

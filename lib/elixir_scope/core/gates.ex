@@ -25,4 +25,13 @@ defmodule ElixirScope.Core.Gates do
 
   @doc "Whether the whole capture has used up what it was limited to."
   def spent?, do: Core.call(fn -> Native.capture_spent() end) == true
+
+  @doc "The points of a selection: `{:ok, [{point, kind, mfa, clause, line, column | nil}]}`."
+  def points(selection), do: Core.call(fn -> Native.capture_points(selection) end)
+
+  @doc "What the native half of a probe costs on this machine, `{:ok, %{what => picoseconds}}`."
+  def calibrate(rounds), do: Core.call(fn -> Native.capture_calibrate(rounds) end)
+
+  @doc "A probe that is called and says no at once: what a call of one costs. A word that is no point is counted nowhere."
+  def probe_call, do: Native.probe_enter(:none)
 end

@@ -186,6 +186,10 @@ rustler::atoms! {
     replace,
 
     // gates
+    gate_passed,
+    gate_refused,
+    record,
+    record_with_value,
     bytes,
     capture_config,
     critical,

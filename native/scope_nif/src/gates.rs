@@ -1,6 +1,7 @@
 //! Gates: what points let through, set and asked for.
 
 use rustler::{Encoder, Env, NifResult, Term};
+use scope_core::capture::calibrate;
 use scope_core::capture::config::Mode;
 use scope_core::capture::gate::{
     CaptureChange, Change, GateReport, Order, Per, Priority, Rate, Sampling, Scope, Status, Timing,
@@ -102,6 +103,51 @@ fn capture_limits(env: Env<'_>) -> NifResult<Term<'_>> {
 #[rustler::nif]
 fn capture_spent() -> bool {
     existing().is_some_and(|capture| capture.is_spent())
+}
+
+/// `capture_points(selection)`: `{:ok, [{point, kind, {m, f, a}, clause, line, column | nil}]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_points<'a>(env: Env<'a>, selection: Term<'a>) -> NifResult<Term<'a>> {
+    let selection = match decode_selection(selection) {
+        Ok(selection) => selection,
+        Err(error) => return Ok(error::encode(env, &error)),
+    };
+    let found = capture().points.matching(&selection);
+    let points: NifResult<Vec<Term<'a>>> = found
+        .iter()
+        .map(|(_, registered)| {
+            let info = &registered.info;
+            let function = runtime::encode_key(env, &info.function)?;
+            let kind = kind_name(&info.kind);
+            Ok((
+                info.literal(),
+                kind,
+                function,
+                info.clause,
+                info.line,
+                info.column,
+            )
+                .encode(env))
+        })
+        .collect();
+    Ok((atoms::ok(), points?).encode(env))
+}
+
+/// `capture_calibrate(rounds)`: `{:ok, %{record: .., record_with_value: .., gate_passed: .., gate_refused: ..}}`, each in
+/// picoseconds, measured now.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_calibrate(env: Env<'_>, rounds: u32) -> NifResult<Term<'_>> {
+    let costs = calibrate::costs(rounds.min(1_000_000));
+    let map = Term::map_from_pairs(
+        env,
+        &[
+            (atoms::record(), costs.record),
+            (atoms::record_with_value(), costs.record_with_value),
+            (atoms::gate_passed(), costs.gate_passed),
+            (atoms::gate_refused(), costs.gate_refused),
+        ],
+    )?;
+    Ok((atoms::ok(), map).encode(env))
 }
 
 fn decode_scope(scope: Term<'_>) -> Result<Scope> {

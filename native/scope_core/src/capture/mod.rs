@@ -6,6 +6,7 @@
 
 mod blobs;
 mod build_table;
+pub mod calibrate;
 pub mod clock;
 pub mod config;
 mod consumer;
