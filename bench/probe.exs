@@ -73,6 +73,9 @@ before = ElixirScope.Capture.stats()
 on = measure.(fn -> Bench.ok!(ElixirScope.Capture.flush(5_000)) end)
 stats = ElixirScope.Capture.stats()
 dropped = Enum.sum(Map.values(stats.dropped)) - Enum.sum(Map.values(before.dropped))
+# A gate that says no
+Bench.ok!(ElixirScope.Capture.configure(target, sampling_rate: 0.0))
+refused = measure.(nothing)
 ElixirScope.Capture.stop()
 Bench.ok!(ElixirScope.uninstrument([target]))
 clean = measure.(nothing)
@@ -130,6 +133,7 @@ Bench.table(
   [
     row.("plain (baseline)", plain),
     row.("instrumented, capture on", on),
+    row.("instrumented, a gate says no", refused),
     row.("instrumented, capture off", off),
     row.("un-instrumented again", clean),
     row.("call_count breakpoint", call_count),
