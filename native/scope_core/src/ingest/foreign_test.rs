@@ -68,7 +68,7 @@ fn ended(stats: CallStats) -> [u64; 5] {
 
 /// The kinds of all events, in order.
 fn kinds(rig: &Rig) -> Vec<EventKind> {
-    let events = rig.store.events(&EventFilter::default(), 100);
+    let events = rig.store.events(&EventFilter::default(), 100).unwrap();
     events.into_iter().map(|event| event.kind).collect()
 }
 
