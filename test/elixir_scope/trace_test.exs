@@ -257,7 +257,7 @@ defmodule ElixirScope.TraceTest do
       Task.await(task)
     end
 
-    observed = ElixirScope.observe(run, modules: ElixirScope.Test.Mutate, trace: [:messages, :processes])
+    observed = ElixirScope.observe(run, modules: Version, trace: [:messages, :processes])
     assert {:ok, %{outcome: {:ok, 4}} = observation} = observed
     {:ok, handle} = ASTRepository.Handle.ref(observation.repository)
     seen = kinds(handle)
