@@ -25,5 +25,6 @@ pub mod smells;
 pub mod source;
 pub mod store;
 pub mod sync;
+pub mod temporal;
 pub mod value;
 pub mod watch;

@@ -1,0 +1,489 @@
+//! The causality graph of a window: every edge, with what it stands on.
+
+use ahash::AHashMap;
+
+use crate::temporal::basis::Basis;
+use crate::temporal::happening::{Ending, Happening, Tag, What};
+use crate::temporal::messages::Messages;
+use crate::temporal::window::Window;
+
+/// How one event led to another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum EdgeKind {
+    /// The event happened in this activation, or while this message was handled.
+    Within,
+    Call,
+    Tail,
+    Spawn,
+    Message,
+    Reply,
+    Timer,
+    /// An exit signal, through a link or as a message.
+    Exit,
+    /// A `DOWN`.
+    Monitor,
+    /// A supervisor started a successor.
+    Restart,
+    /// An exception went on from one activation to its caller, or ended the process.
+    Exception,
+}
+
+impl EdgeKind {
+    pub const ALL: [EdgeKind; 11] = [
+        EdgeKind::Within,
+        EdgeKind::Call,
+        EdgeKind::Tail,
+        EdgeKind::Spawn,
+        EdgeKind::Message,
+        EdgeKind::Reply,
+        EdgeKind::Timer,
+        EdgeKind::Exit,
+        EdgeKind::Monitor,
+        EdgeKind::Restart,
+        EdgeKind::Exception,
+    ];
+
+    /// The name that readers get.
+    pub fn name(self) -> &'static str {
+        match self {
+            EdgeKind::Within => "within",
+            EdgeKind::Call => "call",
+            EdgeKind::Tail => "tail",
+            EdgeKind::Spawn => "spawn",
+            EdgeKind::Message => "message",
+            EdgeKind::Reply => "reply",
+            EdgeKind::Timer => "timer",
+            EdgeKind::Exit => "exit",
+            EdgeKind::Monitor => "monitor",
+            EdgeKind::Restart => "restart",
+            EdgeKind::Exception => "exception",
+        }
+    }
+}
+
+/// One edge, by places in the window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CausalEdge {
+    pub from: u32,
+    pub to: u32,
+    pub kind: EdgeKind,
+    pub basis: Basis,
+}
+
+/// All edges of a window.
+pub struct Causality {
+    /// By `to`.
+    edges: Vec<CausalEdge>,
+    /// Where the edges to an event begin.
+    to: Vec<u32>,
+    /// By `from`.
+    forward: Vec<CausalEdge>,
+    from: Vec<u32>,
+}
+
+impl Causality {
+    pub fn of(window: &Window, messages: &Messages) -> Self {
+        let mut edges = Builder {
+            window,
+            messages,
+            edges: Vec::new(),
+        }
+        .build();
+        let count = window.len();
+        edges.sort_by_key(|edge| (edge.to, edge.from, edge.kind));
+        edges.dedup_by_key(|edge| (edge.to, edge.from, edge.kind));
+        let mut forward = edges.clone();
+        forward.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
+        Causality {
+            to: starts(count, edges.iter().map(|edge| edge.to)),
+            from: starts(count, forward.iter().map(|edge| edge.from)),
+            edges,
+            forward,
+        }
+    }
+
+    /// Every edge, by the event it leads to.
+    pub fn edges(&self) -> &[CausalEdge] {
+        &self.edges
+    }
+
+    /// The edges that lead to an event.
+    pub fn to(&self, at: u32) -> &[CausalEdge] {
+        slice(&self.edges, &self.to, at)
+    }
+
+    /// The edges that lead away from it.
+    pub fn from(&self, at: u32) -> &[CausalEdge] {
+        slice(&self.forward, &self.from, at)
+    }
+}
+
+/// Where the run of each key begins in a sorted sequence of keys below `count`; one more at the end.
+fn starts(count: usize, keys: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut starts = vec![0u32; count + 1];
+    for key in keys {
+        starts[key as usize + 1] += 1;
+    }
+    for at in 1..starts.len() {
+        starts[at] += starts[at - 1];
+    }
+    starts
+}
+
+fn slice<'a>(edges: &'a [CausalEdge], starts: &[u32], at: u32) -> &'a [CausalEdge] {
+    match (starts.get(at as usize), starts.get(at as usize + 1)) {
+        (Some(from), Some(to)) => &edges[*from as usize..*to as usize],
+        _ => &[],
+    }
+}
+
+struct Builder<'w> {
+    window: &'w Window,
+    messages: &'w Messages,
+    edges: Vec<CausalEdge>,
+}
+
+/// What a pass over one process remembers.
+#[derive(Default)]
+struct Along {
+    /// The last thing that the process itself did.
+    last: Option<u32>,
+    /// The last jump, until something else happens.
+    jump: Option<u32>,
+    /// The last exception that ended an activation, until something else happens.
+    failed: Option<u32>,
+    /// The process's first event.
+    first: Option<u32>,
+    /// What arrived and was not seen to be taken.
+    unseen: Option<u32>,
+    unseen_count: u32,
+    /// The last message that each activation took.
+    taken: AHashMap<u64, u32>,
+}
+
+impl Builder<'_> {
+    fn build(mut self) -> Vec<CausalEdge> {
+        for process in self.window.processes() {
+            self.along(process);
+        }
+        self.messages_and_replies();
+        self.spawns();
+        self.deaths();
+        self.edges
+    }
+
+    fn add(&mut self, from: u32, to: u32, kind: EdgeKind, basis: Basis) {
+        self.edges.push(CausalEdge {
+            from,
+            to,
+            kind,
+            basis,
+        });
+    }
+
+    // Inside one process
+
+    fn along(&mut self, process: u64) {
+        let window = self.window;
+        let mut along = Along::default();
+        for at in window.of_process(process) {
+            let event = window.event(*at);
+            self.inside(*at, event, &mut along);
+            along.first.get_or_insert(*at);
+            if !event.is_own() {
+                continue;
+            }
+            along.last = Some(*at);
+            along.jump = matches!(event.what, What::End(Ending::Tail)).then_some(*at);
+            along.failed = match event.what {
+                What::End(Ending::Error) | What::Raised => Some(*at),
+                _ => None,
+            };
+            if event.what == What::Handled && event.token != 0 {
+                along.taken.insert(event.token, *at);
+            }
+        }
+    }
+
+    fn inside(&mut self, at: u32, event: &Happening, along: &mut Along) {
+        let around = self.window.around(at);
+        match event.what {
+            What::Enter { jumped } => self.entered(at, jumped, around, along),
+            What::End(ending) => {
+                around.map(|began| self.add(began, at, EdgeKind::Within, Basis::Within));
+                if ending == Ending::Error
+                    && let Some(failed) = along.failed
+                {
+                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                }
+            }
+            What::Arrived => {
+                let message = self.messages.of_event(at);
+                if message.is_none_or(|message| message.handled.is_none()) {
+                    along.unseen = Some(at);
+                    along.unseen_count += 1;
+                }
+            }
+            What::Spawned | What::In | What::Out | What::Other => {}
+            What::Exit => {
+                if let Some(failed) = along.failed {
+                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                } else if let Some(last) = along.last {
+                    self.add(last, at, EdgeKind::Within, Basis::Before);
+                }
+            }
+            _ => {
+                if let Some(began) = around {
+                    let taken = along.taken.get(&self.window.event(began).token);
+                    let from = taken.copied().filter(|_| event.what != What::Handled);
+                    self.add(from.unwrap_or(began), at, EdgeKind::Within, Basis::Within);
+                } else {
+                    self.without_caller(at, along);
+                }
+            }
+        }
+    }
+
+    fn entered(&mut self, at: u32, jumped: bool, around: Option<u32>, along: &mut Along) {
+        if let Some(jump) = along.jump.filter(|_| jumped) {
+            self.add(jump, at, EdgeKind::Tail, Basis::Within);
+        } else if let Some(caller) = around {
+            self.add(caller, at, EdgeKind::Call, Basis::Within);
+        } else if self.handles(at).is_none() {
+            self.without_caller(at, along);
+        }
+    }
+
+    /// What nobody in the window called: of the message that arrived last, or of the process's beginning.
+    fn without_caller(&mut self, at: u32, along: &mut Along) {
+        let basis = match along.unseen_count {
+            0 | 1 => Basis::Before,
+            _ => Basis::Ambiguous,
+        };
+        let born = along
+            .first
+            .filter(|first| self.window.event(*first).what == What::Spawned);
+        match (along.unseen, born, along.last) {
+            (Some(arrived), ..) => self.add(arrived, at, EdgeKind::Message, basis),
+            (None, Some(born), _) => self.add(born, at, EdgeKind::Within, Basis::Before),
+            (None, None, Some(last)) => self.add(last, at, EdgeKind::Within, Basis::Before),
+            (None, None, None) => {}
+        }
+        along.unseen = None;
+        along.unseen_count = 0;
+    }
+
+    /// Where a callback that begins here takes its message.
+    fn handles(&self, began: u32) -> Option<u32> {
+        let own = self.window.event(began);
+        if !own.callback || self.window.around(began).is_some() {
+            return None;
+        }
+        let next = self.window.after(began);
+        let mut own_next = next.filter(|at| self.window.event(*at).is_own());
+        let first = own_next.find(|at| {
+            let event = self.window.event(*at);
+            event.what == What::Handled || event.token != own.token
+        })?;
+        let event = self.window.event(first);
+        (event.what == What::Handled && event.token == own.token).then_some(first)
+    }
+
+    // Between processes
+
+    fn messages_and_replies(&mut self) {
+        let messages = self.messages;
+        for message in &messages.all {
+            let kind = match message.tag {
+                _ if message.timer => EdgeKind::Timer,
+                Tag::Reply => EdgeKind::Reply,
+                _ => EdgeKind::Message,
+            };
+            if let (Some(site), Some(sent)) = (message.site, message.sent) {
+                self.add(site, sent, EdgeKind::Within, Basis::Within);
+            }
+            if let (Some(origin), Some(arrived), Some(basis)) =
+                (message.origin(), message.arrived, message.passage)
+            {
+                self.add(origin, arrived, kind, basis);
+            }
+            if let Some(handled) = message.handled {
+                self.taken(
+                    message.origin(),
+                    message.arrived,
+                    handled,
+                    message.basis(),
+                    message.taking,
+                    kind,
+                );
+            }
+            if let (Tag::Reply, Some(arrived), None) =
+                (message.tag, message.arrived, message.handled)
+            {
+                self.answered(arrived, message.key);
+            }
+        }
+        self.returns();
+    }
+
+    fn taken(
+        &mut self,
+        origin: Option<u32>,
+        arrived: Option<u32>,
+        handled: u32,
+        basis: Option<Basis>,
+        taking: Option<Basis>,
+        kind: EdgeKind,
+    ) {
+        // A callback is what the message caused; taking it is the first thing that the callback does.
+        let began = self.window.began(self.window.event(handled).token);
+        let began = began.filter(|began| self.handles(*began) == Some(handled));
+        let target = began.unwrap_or(handled);
+        match (origin, basis, arrived, taking) {
+            (Some(origin), Some(basis), ..) => self.add(origin, target, kind, basis),
+            (_, _, Some(arrived), Some(taking)) => self.add(arrived, target, kind, taking),
+            _ => {}
+        }
+    }
+
+    /// A reply that arrived: what the process that waited for it did next.
+    fn answered(&mut self, arrived: u32, key: u64) {
+        let waited = self.messages.all.iter().any(|call| {
+            call.tag == Tag::Call
+                && call.key == key
+                && call.sender == self.window.event(arrived).process
+        });
+        let mut next = self.window.after(arrived);
+        let next = next.find(|at| self.window.event(*at).is_own());
+        if let Some(next) = next {
+            let basis = if waited {
+                Basis::UniqueKey
+            } else {
+                Basis::Next
+            };
+            self.add(arrived, next, EdgeKind::Reply, basis);
+        }
+    }
+
+    /// Calls whose reply was not seen on its way: the caller went on after the callback had ended.
+    fn returns(&mut self) {
+        let window = self.window;
+        let messages = self.messages;
+        for call in &messages.all {
+            let (Tag::Call, Some(site), Some(handled)) = (call.tag, call.site, call.handled) else {
+                continue;
+            };
+            let Some(end) = window.ended(window.event(handled).token) else {
+                continue;
+            };
+            let ended_ns = window.event(end).at_ns;
+            let mut after = window.after(site).skip_while(|at| {
+                let event = window.event(*at);
+                !event.is_own() || event.what == What::Sent
+            });
+            let Some(next) = after
+                .next()
+                .filter(|at| window.event(*at).at_ns >= ended_ns)
+            else {
+                continue;
+            };
+            if !self
+                .edges
+                .iter()
+                .any(|edge| edge.to == next && edge.kind == EdgeKind::Reply)
+            {
+                self.add(end, next, EdgeKind::Reply, Basis::Next);
+            }
+        }
+    }
+
+    fn spawns(&mut self) {
+        let window = self.window;
+        let mut made: AHashMap<u64, u32> = AHashMap::new();
+        for (at, event) in (0..).zip(window.events()) {
+            if event.what == What::Spawn {
+                made.insert(event.peer, at);
+            }
+        }
+        for process in window.processes() {
+            let Some(first) = window.of_process(process).first().copied() else {
+                continue;
+            };
+            if let Some(spawn) = made.get(&process) {
+                self.add(*spawn, first, EdgeKind::Spawn, Basis::NamedByVm);
+            }
+        }
+    }
+
+    // Deaths
+
+    fn deaths(&mut self) {
+        let window = self.window;
+        let mut died: AHashMap<u64, u32> = AHashMap::new();
+        let mut linked: AHashMap<(u64, u64), bool> = AHashMap::new();
+        for (at, event) in (0..).zip(window.events()) {
+            let pair = (event.process.min(event.peer), event.process.max(event.peer));
+            match event.what {
+                What::Link => {
+                    linked.insert(pair, true);
+                }
+                What::Unlink => {
+                    // The VM unlinks what dies; only one that both survive takes the link away.
+                    linked.insert(pair, died.contains_key(&event.peer));
+                }
+                What::Exit => {
+                    let killers = died.iter().filter(|(other, _)| {
+                        let pair = (event.process.min(**other), event.process.max(**other));
+                        linked.get(&pair).copied().unwrap_or(false)
+                    });
+                    let nearest = killers.map(|(_, exit)| *exit).max();
+                    if let Some(exit) = nearest.filter(|_| !self.failed_before(at)) {
+                        self.add(exit, at, EdgeKind::Exit, Basis::Linked);
+                    }
+                    died.insert(event.process, at);
+                }
+                What::Arrived if matches!(event.tag, Tag::Down | Tag::Exit) => {
+                    if let Some(exit) = died.get(&event.peer) {
+                        let (kind, basis) = match event.tag {
+                            Tag::Down => (EdgeKind::Monitor, Basis::NamedByVm),
+                            _ => (EdgeKind::Exit, Basis::NamedByVm),
+                        };
+                        self.add(*exit, at, kind, basis);
+                        if event.tag == Tag::Exit {
+                            self.restarts(at, event.process);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a process ended by an exception of its own.
+    fn failed_before(&self, exit: u32) -> bool {
+        let before = self.window.before(exit);
+        let mut own = before.filter(|at| self.window.event(*at).is_own());
+        own.next().is_some_and(|at| {
+            matches!(
+                self.window.event(at).what,
+                What::End(Ending::Error) | What::Raised
+            )
+        })
+    }
+
+    /// What a process that was told of a death started before the next message came to it.
+    fn restarts(&mut self, told: u32, _supervisor: u64) {
+        let window = self.window;
+        let rest = window.after(told);
+        let until_next = rest.take_while(|at| {
+            let event = window.event(*at);
+            event.what != What::Arrived || matches!(event.tag, Tag::Down | Tag::Reply | Tag::Plain)
+        });
+        let spawns: Vec<u32> = until_next
+            .filter(|at| window.event(*at).what == What::Spawn)
+            .collect();
+        for spawn in spawns {
+            self.add(told, spawn, EdgeKind::Restart, Basis::Next);
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The matcher: one pass over the window.
+
+use std::collections::VecDeque;
+
+use ahash::{AHashMap, AHashSet};
+
+use crate::temporal::basis::Basis;
+use crate::temporal::happening::{Ending, Happening, Tag, What};
+use crate::temporal::messages::Message;
+use crate::temporal::window::Window;
+
+/// A receiver, a key, a kind of message: what looks the same from the receiver's side.
+type Look = (u64, u64, Tag);
+
+/// What waits in a mailbox and looks the same.
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<u32>,
+    /// Those taken while others waited, since the last time that none did: certain once none waits again.
+    open: Vec<u32>,
+}
+
+pub(super) struct Matcher<'w> {
+    window: &'w Window,
+    messages: Vec<Message>,
+    /// Sites whose send by the VM has not come, by sender.
+    site: AHashMap<u64, u32>,
+    /// Sent and not arrived (nor handled).
+    under_way: AHashMap<Look, VecDeque<u32>>,
+    /// Calls that instrumented code waits for and nobody has been seen to take, by sender.
+    calls: AHashMap<u64, VecDeque<u32>>,
+    mailboxes: AHashMap<Look, Waiting>,
+    /// Processes that the VM reports sends of, and when it first did; that it reports arrivals at.
+    sends_since: AHashMap<u64, u64>,
+    receives: AHashSet<u64>,
+    /// Processes that were followed from their first moment, and when that was.
+    born: AHashMap<u64, u64>,
+    /// Pairs where everything sent before the recording has come through.
+    flushed: AHashSet<(u64, u64)>,
+    /// Receivers that have taken something that proves that nothing old waits any more.
+    settled: AHashSet<u64>,
+    /// Keys of the calls that were seen: a reply with such a key has no equal.
+    references: AHashSet<u64>,
+    /// The VM tells who sent what arrives.
+    senders_told: bool,
+}
+
+impl<'w> Matcher<'w> {
+    pub fn new(window: &'w Window) -> Self {
+        let mut sends_since = AHashMap::new();
+        let (mut receives, mut born) = (AHashSet::new(), AHashMap::new());
+        let mut references = AHashSet::new();
+        let mut senders_told = false;
+        for event in window.events() {
+            if event.tag == Tag::Call && event.what != What::Site {
+                references.insert(event.key);
+            }
+            match event.what {
+                What::Sent | What::SentToNone => {
+                    sends_since.entry(event.process).or_insert(event.at_ns);
+                }
+                What::Arrived => {
+                    receives.insert(event.process);
+                    senders_told |= event.peer != 0 && event.tag == Tag::Plain;
+                }
+                What::Spawned => {
+                    born.insert(event.process, event.at_ns);
+                }
+                _ => {}
+            }
+        }
+        Matcher {
+            window,
+            messages: Vec::new(),
+            site: AHashMap::new(),
+            under_way: AHashMap::new(),
+            calls: AHashMap::new(),
+            mailboxes: AHashMap::new(),
+            sends_since,
+            receives,
+            born,
+            flushed: AHashSet::new(),
+            settled: AHashSet::new(),
+            references,
+            senders_told,
+        }
+    }
+
+    pub fn run(mut self) -> Vec<Message> {
+        let window = self.window;
+        for (at, event) in (0..).zip(window.events()) {
+            match event.what {
+                What::Site => self.at_site(at, event),
+                What::Sent => self.sent(at, event, false),
+                What::SentToNone => self.sent(at, event, true),
+                What::Arrived => self.arrived(at, event),
+                What::Handled => self.handled(at, event),
+                What::End(_) => self.left(event),
+                _ => {}
+            }
+        }
+        for waiting in self.mailboxes.into_values() {
+            for number in waiting.open {
+                let message = &mut self.messages[number as usize];
+                if message.taking == Some(Basis::OldestWaiting) {
+                    message.taking = Some(Basis::Unaccounted);
+                }
+            }
+        }
+        self.messages
+    }
+
+    fn add(&mut self, event: &Happening, sender: u64, receiver: u64) -> u32 {
+        self.messages.push(Message {
+            site: None,
+            sent: None,
+            arrived: None,
+            handled: None,
+            sender,
+            receiver,
+            key: event.key,
+            tag: event.tag,
+            passage: None,
+            taking: None,
+            alike: 0,
+            timer: false,
+            to_none: false,
+        });
+        self.messages.len() as u32 - 1
+    }
+
+    fn at_site(&mut self, at: u32, event: &Happening) {
+        let number = self.add(event, event.process, event.peer);
+        self.messages[number as usize].site = Some(at);
+        self.site.insert(event.process, number);
+        let look = (event.peer, event.key, event.tag);
+        if event.tag == Tag::Call {
+            let calls = self.calls.entry(event.process).or_default();
+            calls.push_back(number);
+        } else {
+            self.under_way.entry(look).or_default().push_back(number);
+        }
+    }
+
+    /// The activation of a site ends: what it meant to send, it has sent, or never will.
+    fn left(&mut self, event: &Happening) {
+        if let Some(number) = self.site.get(&event.process) {
+            let site = self.messages[*number as usize].site;
+            if site.is_some_and(|site| self.window.event(site).token == event.token) {
+                self.site.remove(&event.process);
+            }
+        }
+    }
+
+    /// The VM saw a send: of the site right before it, where that meant this message.
+    fn sent(&mut self, at: u32, event: &Happening, to_none: bool) {
+        let site = self.site.get(&event.process).copied();
+        let site = site.filter(|number| {
+            let message = &self.messages[*number as usize];
+            let same = match (message.tag, event.tag) {
+                // The site of a call does not know the reference yet.
+                (Tag::Call, Tag::Call) => true,
+                (Tag::Plain | Tag::Cast, Tag::Call) => false,
+                _ => message.key == event.key,
+            };
+            same && (message.receiver == 0 || event.peer == 0 || message.receiver == event.peer)
+        });
+        let number = match site {
+            Some(number) => {
+                self.site.remove(&event.process);
+                self.forget_under_way(number);
+                number
+            }
+            None => self.add(event, event.process, event.peer),
+        };
+        let message = &mut self.messages[number as usize];
+        message.sent = Some(at);
+        message.to_none = to_none;
+        message.key = event.key;
+        message.tag = event.tag;
+        if event.peer != 0 {
+            message.receiver = event.peer;
+        }
+        let look = (message.receiver, event.key, event.tag);
+        if !to_none {
+            self.under_way.entry(look).or_default().push_back(number);
+        }
+    }
+
+    fn forget_under_way(&mut self, number: u32) {
+        let message = self.messages[number as usize];
+        let look = (message.receiver, message.key, message.tag);
+        let queue = match message.tag {
+            Tag::Call => self.calls.get_mut(&message.sender),
+            _ => self.under_way.get_mut(&look),
+        };
+        if let Some(queue) = queue {
+            queue.retain(|other| *other != number);
+        }
+    }
+
+    // Sent → arrived
+
+    fn arrived(&mut self, at: u32, event: &Happening) {
+        let number = match self.take_sent(event) {
+            Some((number, basis, alike)) => {
+                let message = &mut self.messages[number as usize];
+                message.passage = Some(basis);
+                message.alike = alike;
+                message.receiver = event.process;
+                number
+            }
+            None => self.add(event, event.peer, event.process),
+        };
+        self.messages[number as usize].arrived = Some(at);
+        let look = (event.process, event.key, event.tag);
+        let waiting = self.mailboxes.entry(look).or_default();
+        waiting.messages.push_back(number);
+    }
+
+    /// The message under way that an arrival is, on what that stands, and how many others it could have been.
+    fn take_sent(&mut self, event: &Happening) -> Option<(u32, Basis, u32)> {
+        if event.tag == Tag::Call {
+            let taken = self.take_call(event)?;
+            let message = &self.messages[taken.0 as usize];
+            if message.sent.is_some() {
+                self.flushed.insert((message.sender, event.process));
+            }
+            return Some(taken);
+        }
+        // No process sent it: a timer or the VM did, if the VM tells senders at all.
+        let from_nobody = event.peer == 0 && self.senders_told && event.tag != Tag::Reply;
+        let candidates = self.candidates(event, |matcher, message| {
+            if from_nobody {
+                message.sent.is_none()
+            } else if event.peer != 0 {
+                // A site in a process whose sends are seen, and no send: that is a timer's.
+                let timer =
+                    message.sent.is_none() && matcher.sends_since.contains_key(&message.sender);
+                message.sender == event.peer && !timer
+            } else {
+                true
+            }
+        });
+        // A timer that was set again makes the older one void more often than not.
+        let number = if from_nobody {
+            *candidates.last()?
+        } else {
+            *candidates.first()?
+        };
+        let message = self.messages[number as usize];
+        let of = |other: &u32| self.messages[*other as usize];
+        let alike = candidates.len() as u32 - 1;
+        let one_sender = candidates
+            .iter()
+            .all(|other| of(other).sender == message.sender);
+        // Sent to a name, it may have gone elsewhere.
+        let named = candidates.iter().any(|other| of(other).receiver == 0);
+        let basis = if event.tag == Tag::Reply && self.references.contains(&event.key) {
+            Basis::UniqueKey
+        } else if self.window.gaps {
+            Basis::Gaps
+        } else if alike > 0 && (named || from_nobody || !one_sender) {
+            Basis::Ambiguous
+        } else if from_nobody {
+            Basis::OnlyTimer
+        } else if event.peer == 0 {
+            Basis::SenderUnknown
+        } else if message.sent.is_none() {
+            Basis::SenderNotTraced
+        } else if self.covered(message.sender, event.process) {
+            Basis::PairOrder
+        } else {
+            Basis::BeforeRecording
+        };
+        if basis == Basis::UniqueKey && message.sent.is_some() {
+            self.flushed.insert((message.sender, event.process));
+        }
+        self.messages[number as usize].timer |= from_nobody;
+        self.forget_under_way(number);
+        Some((number, basis, alike))
+    }
+
+    /// Messages under way that look like the event's, to its process or to a name, in the order of sending.
+    fn candidates(&self, event: &Happening, fits: impl Fn(&Self, &Message) -> bool) -> Vec<u32> {
+        let queue = |to: u64| self.under_way.get(&(to, event.key, event.tag));
+        let both = [queue(event.process), queue(0)]
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut found: Vec<u32> = both
+            .copied()
+            .filter(|number| fits(self, &self.messages[*number as usize]))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Whether nothing that the sender sent to the receiver before it was followed can still come.
+    fn covered(&self, sender: u64, receiver: u64) -> bool {
+        let since = self.sends_since.get(&sender);
+        self.born.contains_key(&sender)
+            || self.flushed.contains(&(sender, receiver))
+            || matches!((since, self.born.get(&receiver)), (Some(since), Some(born)) if since < born)
+    }
+
+    // Arrived → handled
+
+    fn handled(&mut self, at: u32, event: &Happening) {
+        if self.receives.contains(&event.process) && self.take_waiting(at, event) {
+            return;
+        }
+        let number = match self.take_unseen(event) {
+            Some((number, basis, alike)) => {
+                let message = &mut self.messages[number as usize];
+                message.passage = Some(basis);
+                message.alike = alike;
+                message.receiver = event.process;
+                if message.tag == Tag::Call {
+                    message.key = event.key;
+                }
+                number
+            }
+            None => self.add(event, event.peer, event.process),
+        };
+        self.messages[number as usize].handled = Some(at);
+    }
+
+    fn take_waiting(&mut self, at: u32, event: &Happening) -> bool {
+        let look = (event.process, event.key, event.tag);
+        let Some(waiting) = self.mailboxes.get_mut(&look) else {
+            return false;
+        };
+        let Some(number) = waiting.messages.pop_front() else {
+            return false;
+        };
+        let unique = event.tag == Tag::Call;
+        let settled =
+            self.born.contains_key(&event.process) || self.settled.contains(&event.process);
+        let basis = if unique {
+            Basis::UniqueKey
+        } else if self.window.gaps {
+            Basis::Gaps
+        } else if !settled {
+            Basis::BeforeRecording
+        } else if waiting.messages.is_empty() {
+            Basis::OnlyWaiting
+        } else {
+            Basis::OldestWaiting
+        };
+        // One that was alone had others before it that were taken unseen: then it may be that this one still waits.
+        let alone = waiting.messages.is_empty();
+        if basis == Basis::OldestWaiting {
+            waiting.open.push(number);
+        } else if alone {
+            waiting.open.clear();
+        }
+        let alike = waiting.messages.len() as u32;
+        let message = &mut self.messages[number as usize];
+        message.handled = Some(at);
+        message.taking = Some(basis);
+        message.alike = message.alike.max(alike);
+        if unique && event.callback {
+            // A behaviour's loop takes what is oldest: nothing from before waits any more.
+            self.settled.insert(event.process);
+        }
+        true
+    }
+
+    // Sent → handled, where arrivals are not seen
+
+    fn take_unseen(&mut self, event: &Happening) -> Option<(u32, Basis, u32)> {
+        if event.tag == Tag::Call {
+            return self.take_call(event);
+        }
+        let candidates = self.candidates(event, |_, message| {
+            event.peer == 0 || message.sender == event.peer
+        });
+        let number = *candidates.first()?;
+        let alike = candidates.len() as u32 - 1;
+        self.forget_under_way(number);
+        let basis = match alike {
+            _ if self.window.gaps => Basis::Gaps,
+            0 => Basis::ArrivalNotTraced,
+            _ => Basis::Ambiguous,
+        };
+        Some((number, basis, alike))
+    }
+
+    fn take_call(&mut self, event: &Happening) -> Option<(u32, Basis, u32)> {
+        let look = (event.process, event.key, Tag::Call);
+        if let Some(number) = self.under_way.get_mut(&look).and_then(VecDeque::pop_front) {
+            return Some((number, Basis::UniqueKey, 0));
+        }
+        let window = self.window;
+        let waiting = self.calls.get(&event.peer)?;
+        let candidates: Vec<u32> = waiting
+            .iter()
+            .copied()
+            .filter(|number| {
+                let message = &self.messages[*number as usize];
+                (message.receiver == 0 || message.receiver == event.process)
+                    && !message
+                        .site
+                        .is_some_and(|site| returned(window, site, event.at_ns))
+            })
+            .collect();
+        let number = *candidates.first()?;
+        let alike = candidates.len() as u32 - 1;
+        let named = candidates
+            .iter()
+            .any(|number| self.messages[*number as usize].receiver == 0);
+        self.forget_under_way(number);
+        let basis = match alike {
+            _ if window.gaps => Basis::Gaps,
+            0 => Basis::AwaitedCall,
+            _ if named => Basis::Ambiguous,
+            // An earlier one was given up, and the order of the pair says which this is.
+            _ => Basis::PairOrder,
+        };
+        Some((number, basis, alike))
+    }
+}
+
+/// Whether the code behind a site has gone on, other than by an exception, before a moment: then its call was answered.
+fn returned(window: &Window, site: u32, before_ns: u64) -> bool {
+    let next = window.after(site).map(|at| window.event(at));
+    let mut own = next.filter(|event| event.is_own() && event.what != What::Sent);
+    own.next().is_some_and(|event| {
+        event.at_ns < before_ns
+            && !matches!(
+                event.what,
+                What::End(Ending::Error | Ending::Aborted | Ending::Lost)
+                    | What::Raised
+                    | What::Exit
+            )
+    })
+}
