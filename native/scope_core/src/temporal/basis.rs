@@ -10,13 +10,13 @@ pub enum Basis {
     UniqueKey,
     /// Sender and receiver are known, and the VM keeps the order of a pair.
     PairOrder,
-    /// The sender waits for the answer to this call, so it has no other under way.
+    /// The sender waited for the answer to this call and got it, and this was taken from it meanwhile.
     AwaitedCall,
     /// The only message of this content that waited.
     OnlyWaiting,
     /// Of equal ones the oldest: a mailbox is searched from its old end, and all of them were taken.
     OldestWaiting,
-    /// The only timer with this message, and the VM says that no process sent it.
+    /// The only timer with this message, the VM says that no process sent it, and it says enough that nobody else made it up.
     OnlyTimer,
     /// The VM says which process it was.
     NamedByVm,
@@ -26,6 +26,12 @@ pub enum Basis {
     SenderNotTraced,
     /// Whether and when the message arrived is not recorded.
     ArrivalNotTraced,
+    /// The sender has not come back from this call (or by an exception): it may be an earlier one that was given up.
+    NotReturned,
+    /// The call went to a name that was not resolved.
+    ReceiverUnknown,
+    /// The only recorded timer with this message: code without probes could have set one.
+    TimerUnknown,
     /// The sender of what arrives is not recorded; only one process is known to have sent this.
     SenderUnknown,
     /// One that was sent before the recording began would look the same.
@@ -70,6 +76,9 @@ impl Basis {
             Basis::NamedByVm => "named_by_vm",
             Basis::SenderNotTraced => "sender_not_traced",
             Basis::ArrivalNotTraced => "arrival_not_traced",
+            Basis::NotReturned => "not_returned",
+            Basis::ReceiverUnknown => "receiver_unknown",
+            Basis::TimerUnknown => "timer_unknown",
             Basis::SenderUnknown => "sender_unknown",
             Basis::BeforeRecording => "before_recording",
             Basis::Gaps => "gaps",

@@ -93,6 +93,10 @@ pub struct Happening {
     /// The message's key: equal messages have equal keys, a call and its reply have the one of their reference.
     pub key: u64,
     pub tag: Tag,
+    /// The message is more than an atom or a small number: nobody makes up the same by chance.
+    pub telling: bool,
+    /// Sites: it is known that a timer will send it.
+    pub delayed: bool,
     /// Activations: the function.
     pub function: Option<FunctionKey>,
     /// Whether that function is a callback of an OTP behaviour that the behaviour's own loop calls.
@@ -111,6 +115,8 @@ impl Happening {
             peer: 0,
             key: 0,
             tag: Tag::Plain,
+            telling: false,
+            delayed: false,
             function: None,
             callback: false,
         }

@@ -5,40 +5,44 @@ use std::collections::VecDeque;
 use ahash::{AHashMap, AHashSet};
 
 use crate::temporal::basis::Basis;
-use crate::temporal::happening::{Ending, Happening, Tag, What};
-use crate::temporal::messages::Message;
+use crate::temporal::happening::{Happening, Tag, What};
+use crate::temporal::messages::{Message, calls};
 use crate::temporal::window::Window;
 
 /// A receiver, a key, a kind of message: what looks the same from the receiver's side.
-type Look = (u64, u64, Tag);
+pub(super) type Look = (u64, u64, Tag);
 
 /// What waits in a mailbox and looks the same.
 #[derive(Default)]
-struct Waiting {
-    messages: VecDeque<u32>,
+pub(super) struct Waiting {
+    pub messages: VecDeque<u32>,
     /// Those taken while others waited, since the last time that none did: certain once none waits again.
-    open: Vec<u32>,
+    pub open: Vec<u32>,
 }
 
 pub(super) struct Matcher<'w> {
-    window: &'w Window,
-    messages: Vec<Message>,
+    pub(super) window: &'w Window,
+    pub(super) messages: Vec<Message>,
     /// Sites whose send by the VM has not come, by sender.
     site: AHashMap<u64, u32>,
     /// Sent and not arrived (nor handled).
     under_way: AHashMap<Look, VecDeque<u32>>,
-    /// Calls that instrumented code waits for and nobody has been seen to take, by sender.
-    calls: AHashMap<u64, VecDeque<u32>>,
-    mailboxes: AHashMap<Look, Waiting>,
+    pub(super) mailboxes: AHashMap<Look, Waiting>,
     /// Processes that the VM reports sends of, and when it first did; that it reports arrivals at.
     sends_since: AHashMap<u64, u64>,
     receives: AHashSet<u64>,
     /// Processes that were followed from their first moment, and when that was.
-    born: AHashMap<u64, u64>,
+    pub(super) born: AHashMap<u64, u64>,
     /// Pairs where everything sent before the recording has come through.
     flushed: AHashSet<(u64, u64)>,
-    /// Receivers that have taken something that proves that nothing old waits any more.
-    settled: AHashSet<u64>,
+    /// Receivers that have taken something that proves that nothing old waits any more; what came to the others, and
+    /// what they took.
+    pub(super) settled: AHashSet<u64>,
+    pub(super) unsettled: AHashMap<u64, Vec<u32>>,
+    /// Senders of messages with a key where one could have been taken for another: what follows is not certain either.
+    doubted: AHashSet<(u64, u64, Tag)>,
+    /// How many sites and how many arrivals there are of each key.
+    seen: AHashMap<u64, (u32, u32)>,
     /// Keys of the calls that were seen: a reply with such a key has no equal.
     references: AHashSet<u64>,
     /// The VM tells who sent what arrives.
@@ -50,16 +54,19 @@ impl<'w> Matcher<'w> {
         let mut sends_since = AHashMap::new();
         let (mut receives, mut born) = (AHashSet::new(), AHashMap::new());
         let mut references = AHashSet::new();
+        let mut seen: AHashMap<u64, (u32, u32)> = AHashMap::new();
         let mut senders_told = false;
         for event in window.events() {
             if event.tag == Tag::Call && event.what != What::Site {
                 references.insert(event.key);
             }
             match event.what {
+                What::Site => seen.entry(event.key).or_default().0 += 1,
                 What::Sent | What::SentToNone => {
                     sends_since.entry(event.process).or_insert(event.at_ns);
                 }
                 What::Arrived => {
+                    seen.entry(event.key).or_default().1 += 1;
                     receives.insert(event.process);
                     senders_told |= event.peer != 0 && event.tag == Tag::Plain;
                 }
@@ -74,13 +81,15 @@ impl<'w> Matcher<'w> {
             messages: Vec::new(),
             site: AHashMap::new(),
             under_way: AHashMap::new(),
-            calls: AHashMap::new(),
             mailboxes: AHashMap::new(),
             sends_since,
             receives,
             born,
             flushed: AHashSet::new(),
             settled: AHashSet::new(),
+            unsettled: AHashMap::new(),
+            doubted: AHashSet::new(),
+            seen,
             references,
             senders_told,
         }
@@ -107,10 +116,11 @@ impl<'w> Matcher<'w> {
                 }
             }
         }
+        calls::join(self.window, &mut self.messages);
         self.messages
     }
 
-    fn add(&mut self, event: &Happening, sender: u64, receiver: u64) -> u32 {
+    pub(super) fn add(&mut self, event: &Happening, sender: u64, receiver: u64) -> u32 {
         self.messages.push(Message {
             site: None,
             sent: None,
@@ -132,12 +142,15 @@ impl<'w> Matcher<'w> {
     fn at_site(&mut self, at: u32, event: &Happening) {
         let number = self.add(event, event.process, event.peer);
         self.messages[number as usize].site = Some(at);
-        self.site.insert(event.process, number);
-        let look = (event.peer, event.key, event.tag);
-        if event.tag == Tag::Call {
-            let calls = self.calls.entry(event.process).or_default();
-            calls.push_back(number);
+        self.messages[number as usize].timer = event.delayed;
+        if event.delayed {
+            self.site.remove(&event.process);
         } else {
+            self.site.insert(event.process, number);
+        }
+        // The site of a call does not know the reference that will name it.
+        if event.tag != Tag::Call {
+            let look = (event.peer, event.key, event.tag);
             self.under_way.entry(look).or_default().push_back(number);
         }
     }
@@ -190,11 +203,7 @@ impl<'w> Matcher<'w> {
     fn forget_under_way(&mut self, number: u32) {
         let message = self.messages[number as usize];
         let look = (message.receiver, message.key, message.tag);
-        let queue = match message.tag {
-            Tag::Call => self.calls.get_mut(&message.sender),
-            _ => self.under_way.get_mut(&look),
-        };
-        if let Some(queue) = queue {
+        if let Some(queue) = self.under_way.get_mut(&look) {
             queue.retain(|other| *other != number);
         }
     }
@@ -213,6 +222,7 @@ impl<'w> Matcher<'w> {
             None => self.add(event, event.peer, event.process),
         };
         self.messages[number as usize].arrived = Some(at);
+        self.note_unsettled(event.process, number);
         let look = (event.process, event.key, event.tag);
         let waiting = self.mailboxes.entry(look).or_default();
         waiting.messages.push_back(number);
@@ -233,6 +243,8 @@ impl<'w> Matcher<'w> {
         let candidates = self.candidates(event, |matcher, message| {
             if from_nobody {
                 message.sent.is_none()
+            } else if event.peer != 0 && message.timer {
+                false
             } else if event.peer != 0 {
                 // A site in a process whose sends are seen, and no send: that is a timer's.
                 let timer =
@@ -246,7 +258,8 @@ impl<'w> Matcher<'w> {
         let number = if from_nobody {
             *candidates.last()?
         } else {
-            *candidates.first()?
+            let to = |number: &&u32| self.messages[**number as usize].receiver == event.process;
+            *candidates.iter().find(to).or(candidates.first())?
         };
         let message = self.messages[number as usize];
         let of = |other: &u32| self.messages[*other as usize];
@@ -256,14 +269,23 @@ impl<'w> Matcher<'w> {
             .all(|other| of(other).sender == message.sender);
         // Sent to a name, it may have gone elsewhere.
         let named = candidates.iter().any(|other| of(other).receiver == 0);
+        let doubted = |sender: u64| (sender, event.key, event.tag);
+        let in_doubt = candidates
+            .iter()
+            .any(|other| self.doubted.contains(&doubted(of(other).sender)));
         let basis = if event.tag == Tag::Reply && self.references.contains(&event.key) {
             Basis::UniqueKey
         } else if self.window.gaps {
             Basis::Gaps
-        } else if alike > 0 && (named || from_nobody || !one_sender) {
+        } else if in_doubt || alike > 0 && (named || from_nobody || !one_sender) {
             Basis::Ambiguous
-        } else if from_nobody {
+        } else if from_nobody
+            && event.telling
+            && (message.sender == event.process || self.once(event))
+        {
             Basis::OnlyTimer
+        } else if from_nobody {
+            Basis::TimerUnknown
         } else if event.peer == 0 {
             Basis::SenderUnknown
         } else if message.sent.is_none() {
@@ -276,9 +298,19 @@ impl<'w> Matcher<'w> {
         if basis == Basis::UniqueKey && message.sent.is_some() {
             self.flushed.insert((message.sender, event.process));
         }
+        if basis == Basis::Ambiguous {
+            let senders: Vec<u64> = candidates.iter().map(|other| of(other).sender).collect();
+            self.doubted.extend(senders.into_iter().map(doubted));
+        }
         self.messages[number as usize].timer |= from_nobody;
         self.forget_under_way(number);
         Some((number, basis, alike))
+    }
+
+    /// Whether a message was seen once only: one site, one arrival.
+    fn once(&self, event: &Happening) -> bool {
+        let seen = self.seen.get(&event.key).copied().unwrap_or_default();
+        seen == (1, 1)
     }
 
     /// Messages under way that look like the event's, to its process or to a name, in the order of sending.
@@ -316,14 +348,12 @@ impl<'w> Matcher<'w> {
                 message.passage = Some(basis);
                 message.alike = alike;
                 message.receiver = event.process;
-                if message.tag == Tag::Call {
-                    message.key = event.key;
-                }
                 number
             }
             None => self.add(event, event.peer, event.process),
         };
         self.messages[number as usize].handled = Some(at);
+        self.note_unsettled(event.process, number);
     }
 
     fn take_waiting(&mut self, at: u32, event: &Happening) -> bool {
@@ -360,9 +390,8 @@ impl<'w> Matcher<'w> {
         message.handled = Some(at);
         message.taking = Some(basis);
         message.alike = message.alike.max(alike);
-        if unique && event.callback {
-            // A behaviour's loop takes what is oldest: nothing from before waits any more.
-            self.settled.insert(event.process);
+        if unique && event.callback && !settled {
+            self.settle(event.process, number);
         }
         true
     }
@@ -387,52 +416,11 @@ impl<'w> Matcher<'w> {
         Some((number, basis, alike))
     }
 
+    /// A call names itself by its reference.
     fn take_call(&mut self, event: &Happening) -> Option<(u32, Basis, u32)> {
         let look = (event.process, event.key, Tag::Call);
-        if let Some(number) = self.under_way.get_mut(&look).and_then(VecDeque::pop_front) {
-            return Some((number, Basis::UniqueKey, 0));
-        }
-        let window = self.window;
-        let waiting = self.calls.get(&event.peer)?;
-        let candidates: Vec<u32> = waiting
-            .iter()
-            .copied()
-            .filter(|number| {
-                let message = &self.messages[*number as usize];
-                (message.receiver == 0 || message.receiver == event.process)
-                    && !message
-                        .site
-                        .is_some_and(|site| returned(window, site, event.at_ns))
-            })
-            .collect();
-        let number = *candidates.first()?;
-        let alike = candidates.len() as u32 - 1;
-        let named = candidates
-            .iter()
-            .any(|number| self.messages[*number as usize].receiver == 0);
-        self.forget_under_way(number);
-        let basis = match alike {
-            _ if window.gaps => Basis::Gaps,
-            0 => Basis::AwaitedCall,
-            _ if named => Basis::Ambiguous,
-            // An earlier one was given up, and the order of the pair says which this is.
-            _ => Basis::PairOrder,
-        };
-        Some((number, basis, alike))
+        let mut queues = [look, (0, event.key, Tag::Call)].into_iter();
+        let number = queues.find_map(|look| self.under_way.get_mut(&look)?.pop_front())?;
+        Some((number, Basis::UniqueKey, 0))
     }
-}
-
-/// Whether the code behind a site has gone on, other than by an exception, before a moment: then its call was answered.
-fn returned(window: &Window, site: u32, before_ns: u64) -> bool {
-    let next = window.after(site).map(|at| window.event(at));
-    let mut own = next.filter(|event| event.is_own() && event.what != What::Sent);
-    own.next().is_some_and(|event| {
-        event.at_ns < before_ns
-            && !matches!(
-                event.what,
-                What::End(Ending::Error | Ending::Aborted | Ending::Lost)
-                    | What::Raised
-                    | What::Exit
-            )
-    })
 }

@@ -12,7 +12,9 @@
 //!   certain only once all of them were seen to be taken, or when only one was there;
 //! - after dropped records only references count.
 
+mod calls;
 mod matcher;
+mod settle;
 #[cfg(all(test, not(loom)))]
 mod simulated;
 #[cfg(all(test, not(loom)))]

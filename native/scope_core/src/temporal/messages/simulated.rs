@@ -60,6 +60,8 @@ struct Process {
     outer: Vec<Mail>,
     inner: Vec<Mail>,
     waits_for: Option<u64>,
+    /// The call that it waits for was made by code with probes, or everything is traced.
+    may_give_up: bool,
     token: u64,
     alive: bool,
 }
@@ -84,6 +86,11 @@ impl Random {
     fn percent(&mut self, share: u32) -> bool {
         self.below(100) < u64::from(share)
     }
+}
+
+/// Whether it takes messages as a behaviour's loop does; the others look for what they want.
+fn in_order(process: u64) -> bool {
+    process.is_multiple_of(3)
 }
 
 struct Sim {
@@ -118,8 +125,15 @@ pub fn simulate(world: World, seed: u64) -> Run {
         sim.tick();
     }
     // Everybody reads what is left, so that only what nobody takes stays.
-    for at in 0..sim.processes.len() {
-        while sim.processes[at].alive && sim.fetch(at) | sim.take(at) {}
+    let mut moved = true;
+    while std::mem::take(&mut moved) {
+        for at in 0..sim.processes.len() {
+            if sim.processes[at].alive {
+                moved |= sim.fetch(at);
+                moved |= sim.give_up(at);
+                moved |= sim.processes[at].waits_for.is_none() && sim.take(at);
+            }
+        }
     }
     sim.run
 }
@@ -143,7 +157,7 @@ impl Sim {
         event.key = mail.key;
         event.tag = mail.tag;
         event.token = token;
-        event.callback = true;
+        event.callback = in_order(process);
         self.run.events.push(event);
     }
 
@@ -154,6 +168,7 @@ impl Sim {
             outer: Vec::new(),
             inner: Vec::new(),
             waits_for: None,
+            may_give_up: true,
             token: word * 10,
             alive: true,
         });
@@ -192,6 +207,9 @@ impl Sim {
             7..=8 if self.processes[at].waits_for.is_none() => {
                 self.take(at);
             }
+            0..=3 if self.random.percent(3) => {
+                self.give_up(at);
+            }
             9 if self.random.percent(4) => {
                 self.processes[at].alive = false;
                 self.spawn();
@@ -211,11 +229,12 @@ impl Sim {
             key: content + 1,
             tag: Tag::Plain,
         };
+        let kind = self.random.below(4);
+        let timer = kind == 3 && self.world.timers;
         let silent = self.random.percent(self.world.silent_sends);
         let named = self.random.percent(self.world.named);
         let token = self.processes[at].token;
         let known = if named { 0 } else { receiver };
-        let kind = self.random.below(4);
         if kind == 1 {
             mail.tag = Tag::Cast;
         }
@@ -224,8 +243,16 @@ impl Sim {
         }
         if !silent {
             self.emit(from, What::Site, mail, known, token);
+            if let Some(site) = self
+                .run
+                .events
+                .last_mut()
+                .filter(|event| event.what == What::Site)
+            {
+                site.delayed = timer;
+            }
         }
-        if kind == 3 && self.world.timers {
+        if timer {
             // Nobody sends it when its time has come.
             let due = self.step + 5 + self.random.below(20) as usize;
             self.timers.push((due, to, Mail { from: 0, ..mail }));
@@ -235,6 +262,7 @@ impl Sim {
             mail.key = 1_000_000 + uid;
             if self.processes[to].alive {
                 self.processes[at].waits_for = Some(uid);
+                self.processes[at].may_give_up = !silent || self.world.traced;
             }
         }
         if self.world.traced {
@@ -243,12 +271,41 @@ impl Sim {
             } else {
                 What::SentToNone
             };
-            let peer = if self.random.percent(10) { known } else { receiver };
+            let peer = if self.random.percent(10) {
+                known
+            } else {
+                receiver
+            };
             self.emit(from, what, mail, peer, 0);
         }
         if self.processes[to].alive {
             self.processes[to].outer.push(mail);
         }
+    }
+
+    /// A call that nobody answered in time raises.
+    fn give_up(&mut self, at: usize) -> bool {
+        // What probes alone cannot tell, and the matcher does not claim to: a call that code without probes gave up.
+        if !self.processes[at].may_give_up {
+            return false;
+        }
+        let waited = self.processes[at].waits_for.take().is_some();
+        if waited {
+            let none = Mail {
+                uid: 0,
+                from: 0,
+                key: 0,
+                tag: Tag::Plain,
+            };
+            self.emit(
+                self.processes[at].word,
+                What::Raised,
+                none,
+                0,
+                self.processes[at].token,
+            );
+        }
+        waited
     }
 
     fn fetch(&mut self, at: usize) -> bool {
@@ -262,6 +319,9 @@ impl Sim {
                 self.emit(self.processes[at].word, What::Arrived, *mail, peer, 0);
             }
             if mail.tag == Tag::Reply {
+                if self.processes[at].waits_for.map(|uid| uid + 1_000_000) != Some(mail.key) {
+                    continue;
+                }
                 // The caller takes it without a word, and goes on.
                 self.processes[at].waits_for = None;
                 let token = self.processes[at].token;
@@ -284,14 +344,25 @@ impl Sim {
             return false;
         }
         // In order, or selectively: the oldest of one content.
+        let selective = !in_order(self.processes[at].word);
         let wanted = match self.random.below(3) {
-            0 => {
+            0 if selective => {
                 let len = self.processes[at].inner.len() as u64;
                 let chosen = self.processes[at].inner[self.random.below(len) as usize];
                 let same = |mail: &Mail| mail.key == chosen.key && mail.tag == chosen.tag;
                 self.processes[at].inner.iter().position(same).unwrap_or(0)
             }
             _ => 0,
+        };
+        // Calls are taken in order, as a behaviour's loop does.
+        let first_call = |mail: &Mail| mail.tag == Tag::Call;
+        let wanted = match self.processes[at].inner[wanted].tag {
+            Tag::Call => self.processes[at]
+                .inner
+                .iter()
+                .position(first_call)
+                .unwrap_or(wanted),
+            _ => wanted,
         };
         let mail = self.processes[at].inner.remove(wanted);
         let (word, token) = (self.processes[at].word, self.processes[at].token);
