@@ -246,7 +246,7 @@ fn decode_point(module: scope_core::atoms::Atom, build: u64, point: Term<'_>) ->
     } else if kind == atoms::choice() {
         PointKind::Choice
     } else if kind == atoms::send() {
-        PointKind::Send
+        PointKind::Send(decode_target(target)?)
     } else if kind == atoms::receive() {
         PointKind::Receive
     } else if kind == atoms::raise() {

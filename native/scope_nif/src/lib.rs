@@ -14,6 +14,7 @@ mod probe_values;
 mod repository;
 mod runtime;
 mod sources;
+mod temporal;
 mod terms;
 mod tracer;
 mod tracer_blob;

@@ -175,7 +175,7 @@ fn runtime_totals<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
     )
 }
 
-fn reply<'a, T>(
+pub fn reply<'a, T>(
     env: Env<'a>,
     result: Result<T>,
     encode: impl FnOnce(Env<'a>, T) -> NifResult<Term<'a>>,

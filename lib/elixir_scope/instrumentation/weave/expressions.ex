@@ -377,13 +377,15 @@ defmodule ElixirScope.Instrumentation.Weave.Expressions do
   defp sent(node, inner, place, scope, state) do
     with true <- State.wants?(state, :sends),
          {_how, _to, _message} = what <- Calls.sends(node),
-         {:ok, number, condition, state} <- State.site(state, :send, [place], nil, scope, as: :sends) do
+         {:ok, number, condition, state} <- State.site(state, :send, [place], callee(node), scope, as: :sends) do
       {State.mark(:site, [number, condition, inner]), State.note(state, number, what)}
     else
       {:no, state} -> {inner, state}
       _ -> {inner, state}
     end
   end
+
+  defp callee({{:., _, [module, name]}, _, arguments}), do: {module, name, length(arguments)}
 
   defp traced(node, inner, place, scope, state) do
     with true <- State.wants?(state, :expressions),

@@ -69,8 +69,8 @@ pub enum PointKind {
     Expression,
     /// A branch that is reported each time it is taken.
     Choice,
-    /// Where a message is sent, or taken.
-    Send,
+    /// Where something is sent, with the function that does it; or taken.
+    Send(TailTarget),
     Receive,
     /// Where an exception is caught.
     Raise,

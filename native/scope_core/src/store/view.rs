@@ -180,7 +180,7 @@ impl<'a> View<'a> {
             ),
             PointKind::Expression => ("expression_trace", Value::nil()),
             PointKind::Choice => ("branch", Value::nil()),
-            PointKind::Send => ("message_send", Value::nil()),
+            PointKind::Send(target) => ("message_send", target_value(&target)),
             PointKind::Receive => ("message_receive", Value::nil()),
             PointKind::Raise => ("exception", Value::nil()),
             PointKind::Custom => ("custom", Value::nil()),

@@ -401,8 +401,9 @@ impl Builder<'_> {
         let window = self.window;
         let mut made: AHashMap<u64, u32> = AHashMap::new();
         for (at, event) in (0..).zip(window.events()) {
-            if event.what == What::Spawn {
-                made.insert(event.peer, at);
+            if event.what == What::Spawn && event.peer != 0 {
+                // The VM's own word comes first, the code that made it after.
+                made.entry(event.peer).or_insert(at);
             }
         }
         for process in window.processes() {

@@ -11,8 +11,10 @@ mod edges;
 mod happening;
 mod messages;
 mod search;
+mod source;
 mod state;
 mod step;
+mod view;
 mod window;
 
 pub use basis::Basis;
@@ -22,4 +24,5 @@ pub use messages::{Message, Messages};
 pub use search::{Direction, Found, Limits, Reached, Visit};
 pub use state::{OpenCall, ProcessState, Status};
 pub use step::{Motion, Sense, step};
+pub use view::{Scope, View};
 pub use window::Window;

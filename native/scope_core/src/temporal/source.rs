@@ -1,0 +1,171 @@
+//! From the event log to a window.
+
+use ahash::{AHashMap, AHashSet};
+
+use crate::atoms;
+use crate::capture::points::{FunctionKey, PointKind, TailTarget};
+use crate::ingest::{EdgeKind, Event, EventKind, RuntimeStore};
+use crate::temporal::happening::{Ending, Happening, Tag, What};
+
+/// What precedes the value of a message: the other process, the key, the tag.
+pub const HEAD_BYTES: usize = 17;
+
+/// Jumps that were observed, from function to function: what begins after such a jump was reached by it.
+pub type Jumps = AHashSet<(FunctionKey, FunctionKey)>;
+
+/// The jumps that a store has counted.
+pub fn jumps(store: &RuntimeStore) -> Jumps {
+    let edges = store.edges().into_iter();
+    let tails = edges.filter(|edge| edge.kind == EdgeKind::Tail);
+    tails.map(|edge| (edge.caller, edge.callee)).collect()
+}
+
+/// Events of the log as happenings, in the order given.
+pub fn happenings(events: &[Event], jumps: &Jumps) -> Vec<Happening> {
+    let mut left: AHashMap<u64, FunctionKey> = AHashMap::new();
+    let mut all = Vec::with_capacity(events.len());
+    for event in events {
+        let mut happening = of_event(event);
+        let before = if happening.is_own() {
+            left.remove(&event.process)
+        } else {
+            None
+        };
+        match (happening.what, happening.function) {
+            (What::Enter { .. }, Some(function)) => {
+                let jumped = before.is_some_and(|from| jumps.contains(&(from, function)));
+                happening.what = What::Enter { jumped };
+            }
+            (What::End(Ending::Tail), Some(function)) => {
+                left.insert(event.process, function);
+            }
+            _ => {}
+        }
+        all.push(happening);
+    }
+    all
+}
+
+fn of_event(event: &Event) -> Happening {
+    let mut happening =
+        Happening::new(event.event_id, event.at_ns, event.process, what(event.kind));
+    happening.token = event.token;
+    happening.function = event.point.map(|point| point.function);
+    happening.callback = happening
+        .function
+        .is_some_and(|function| callback(&function));
+    let blob = event.blob.as_deref().unwrap_or_default();
+    use EventKind::*;
+    match event.kind {
+        Sent | MessageSent | MessageArrived | SentToNone | Received => {
+            message(&mut happening, blob);
+        }
+        Spawn | Spawned | Link | Unlink => happening.peer = word(blob, 0),
+        Register | Unregister => happening.key = content(blob),
+        _ => {}
+    }
+    match (event.kind, event.point.map(|point| point.kind)) {
+        (Sent, Some(PointKind::Send(target))) => site(&mut happening, target),
+        (Received, _) => handling(&mut happening),
+        _ => {}
+    }
+    happening
+}
+
+fn what(kind: EventKind) -> What {
+    match kind {
+        EventKind::Enter => What::Enter { jumped: false },
+        EventKind::Return => What::End(Ending::Return),
+        EventKind::Tail => What::End(Ending::Tail),
+        EventKind::Error => What::End(Ending::Error),
+        EventKind::Aborted => What::End(Ending::Aborted),
+        EventKind::Lost => What::End(Ending::Lost),
+        EventKind::Binding | EventKind::Expression | EventKind::Branch | EventKind::Custom => {
+            What::Inside
+        }
+        EventKind::Sent => What::Site,
+        EventKind::Received => What::Handled,
+        EventKind::Raised => What::Raised,
+        EventKind::MessageSent => What::Sent,
+        EventKind::MessageArrived => What::Arrived,
+        EventKind::SentToNone => What::SentToNone,
+        EventKind::Spawn => What::Spawn,
+        EventKind::Spawned => What::Spawned,
+        EventKind::ProcessExit => What::Exit,
+        EventKind::Link => What::Link,
+        EventKind::Unlink => What::Unlink,
+        EventKind::Register => What::Register,
+        EventKind::Unregister => What::Unregister,
+        EventKind::ScheduledIn => What::In,
+        EventKind::ScheduledOut => What::Out,
+        EventKind::Note | EventKind::GcBegin | EventKind::GcEnd => What::Other,
+    }
+}
+
+fn word(blob: &[u8], at: usize) -> u64 {
+    let bytes = blob.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+    bytes.map_or(0, u64::from_le_bytes)
+}
+
+fn content(blob: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(blob)
+}
+
+fn message(happening: &mut Happening, blob: &[u8]) {
+    happening.peer = word(blob, 0);
+    happening.key = word(blob, 8);
+    happening.tag = Tag::from_byte(blob.get(16).copied().unwrap_or_default());
+    // An atom, a small number, an empty list, or a value that was not kept, could be anybody's.
+    happening.telling = match blob.get(HEAD_BYTES) {
+        None | Some(1..=5) => false,
+        Some(byte) => *byte < 0x80,
+    };
+}
+
+/// What the function that a site calls makes of it.
+fn site(happening: &mut Happening, target: TailTarget) {
+    let TailTarget::Function(function) = target else {
+        return;
+    };
+    match atoms::text(function.name) {
+        "call" | "multi_call" | "get" | "update" | "get_and_update" | "send_request" => {
+            happening.tag = Tag::Call;
+        }
+        "cast" | "abcast" => happening.tag = Tag::Cast,
+        "send_after" | "start_timer" => happening.delayed = true,
+        "async" | "async_nolink" | "start" | "start_link" | "start_child" | "spawn"
+        | "spawn_link" | "spawn_monitor" | "spawn_opt" => {
+            // Not a message: the child is named, when it is known.
+            happening.what = What::Spawn;
+            happening.key = 0;
+        }
+        _ => {}
+    }
+}
+
+/// The callback says which kind of message it takes.
+fn handling(happening: &mut Happening) {
+    let Some(function) = happening.function else {
+        return;
+    };
+    match (atoms::text(function.name), function.arity) {
+        ("handle_continue", 2) => happening.what = What::Inside,
+        ("handle_cast", 2) => happening.tag = Tag::Cast,
+        ("handle_call", 3) => happening.tag = Tag::Call,
+        _ => {}
+    }
+}
+
+fn callback(function: &FunctionKey) -> bool {
+    matches!(
+        (atoms::text(function.name), function.arity),
+        ("init", 1)
+            | ("handle_call", 3)
+            | ("handle_cast", 2)
+            | ("handle_info", 2)
+            | ("handle_continue", 2)
+            | ("handle_event", 2 | 4)
+            | ("terminate", 2 | 3)
+            | ("code_change", 3 | 4)
+    )
+}
