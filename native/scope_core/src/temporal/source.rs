@@ -132,6 +132,7 @@ fn site(happening: &mut Happening, target: TailTarget) {
             happening.tag = Tag::Call;
         }
         "cast" | "abcast" => happening.tag = Tag::Cast,
+        "reply" => happening.tag = Tag::Reply,
         "send_after" | "start_timer" => happening.delayed = true,
         "async" | "async_nolink" | "start" | "start_link" | "start_child" | "spawn"
         | "spawn_link" | "spawn_monitor" | "spawn_opt" => {

@@ -162,7 +162,7 @@ pub fn kind_name(kind: &PointKind) -> &'static str {
         PointKind::Binding { .. } => "binding",
         PointKind::Expression => "expression",
         PointKind::Choice => "choice",
-        PointKind::Send => "send",
+        PointKind::Send(_) => "send",
         PointKind::Receive => "receive",
         PointKind::Raise => "raise",
         PointKind::Custom => "custom",

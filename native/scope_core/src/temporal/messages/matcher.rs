@@ -148,8 +148,8 @@ impl<'w> Matcher<'w> {
         } else {
             self.site.insert(event.process, number);
         }
-        // The site of a call does not know the reference that will name it.
-        if event.tag != Tag::Call {
+        // The sites of a call and of a reply do not know the reference that names it.
+        if !matches!(event.tag, Tag::Call | Tag::Reply) {
             let look = (event.peer, event.key, event.tag);
             self.under_way.entry(look).or_default().push_back(number);
         }
@@ -171,8 +171,7 @@ impl<'w> Matcher<'w> {
         let site = site.filter(|number| {
             let message = &self.messages[*number as usize];
             let same = match (message.tag, event.tag) {
-                // The site of a call does not know the reference yet.
-                (Tag::Call, Tag::Call) => true,
+                (Tag::Call, Tag::Call) | (Tag::Reply, Tag::Reply) => true,
                 (Tag::Plain | Tag::Cast, Tag::Call) => false,
                 _ => message.key == event.key,
             };
@@ -339,6 +338,24 @@ impl<'w> Matcher<'w> {
     // Arrived → handled
 
     fn handled(&mut self, at: u32, event: &Happening) {
+        // A state machine's callback is given what was cast, as it is given what was sent.
+        let cast = Happening {
+            tag: Tag::Cast,
+            ..*event
+        };
+        let looks_cast = |event: &Happening| {
+            let waiting = self.mailboxes.get(&(event.process, event.key, event.tag));
+            waiting.is_some_and(|waiting| !waiting.messages.is_empty())
+                || self.under_way.contains_key(&(event.process, event.key, event.tag))
+        };
+        if event.tag == Tag::Plain && !looks_cast(event) && looks_cast(&cast) {
+            self.take(at, &cast);
+        } else {
+            self.take(at, event);
+        }
+    }
+
+    fn take(&mut self, at: u32, event: &Happening) {
         if self.receives.contains(&event.process) && self.take_waiting(at, event) {
             return;
         }
