@@ -34,6 +34,7 @@ defmodule ElixirScope.ASTRepository.MessageEdge do
     def inspect(edge, _opts) do
       message = with {:ok, term} <- edge.message, do: inspect(term, limit: 8, printable_limit: 80)
       to = if edge.handled, do: "#{inspect(edge.receiver)} (handled)", else: inspect(edge.receiver)
+
       "#ElixirScope.Message<#{edge.kind} #{inspect(edge.sender)} -> #{to}: #{format(message)} (#{edge.certainty})>"
     end
 

@@ -151,4 +151,14 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
         {:ok, Keyword.merge(defaults, opts)}
     end
   end
+
+  # Causes, states and steps: see `ElixirScope.ASTRepository.TemporalBridge.Causes`.
+  alias ElixirScope.ASTRepository.TemporalBridge.Causes
+  defdelegate causes(repository, event, opts \\ []), to: Causes
+  defdelegate effects(repository, event, opts \\ []), to: Causes
+  defdelegate causality(repository, event, opts \\ []), to: Causes
+  defdelegate message_edges(repository, opts \\ []), to: Causes
+  defdelegate causal_relationships(repository, opts \\ []), to: Causes
+  defdelegate state_at(repository, pid, moment, opts \\ []), to: Causes
+  defdelegate step(repository, event, motion, opts \\ []), to: Causes
 end

@@ -252,7 +252,6 @@ rustler::atoms! {
     alike,
     to_none,
     stack,
-    status,
     last_result,
     in_callback,
     waiting,

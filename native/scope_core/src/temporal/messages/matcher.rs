@@ -346,7 +346,9 @@ impl<'w> Matcher<'w> {
         let looks_cast = |event: &Happening| {
             let waiting = self.mailboxes.get(&(event.process, event.key, event.tag));
             waiting.is_some_and(|waiting| !waiting.messages.is_empty())
-                || self.under_way.contains_key(&(event.process, event.key, event.tag))
+                || self
+                    .under_way
+                    .contains_key(&(event.process, event.key, event.tag))
         };
         if event.tag == Tag::Plain && !looks_cast(event) && looks_cast(&cast) {
             self.take(at, &cast);
