@@ -41,7 +41,7 @@ impl View {
         before: usize,
         after: usize,
     ) -> Result<Self> {
-        let event = find(store, id)?.ok_or(Error::NotFound { what: "event" })?;
+        let event = store.event(id)?.ok_or(Error::NotFound { what: "event" })?;
         let scope = scope.unwrap_or(Scope::Process(event.process));
         Self::at(store, scope, event.at_ns, Some(id), before, after)
     }
@@ -61,7 +61,7 @@ impl View {
             process: scope.process(),
             ..EventFilter::default()
         };
-        let mut events = read(store, &filter, before)?;
+        let mut events = store.events(&filter, before)?;
         let more_before = events.len() >= before;
         events.reverse();
         filter.newest_first = false;
@@ -69,9 +69,9 @@ impl View {
         // Of the moment itself everything is in the first half, but for what did not fit.
         filter.from_ns = Some(at_ns.saturating_add(1));
         if let Some(id) = id.filter(|id| !events.iter().any(|event| event.event_id == *id)) {
-            events.extend(find(store, id)?);
+            events.extend(store.event(id)?);
         }
-        let later = read(store, &filter, after)?;
+        let later = store.events(&filter, after)?;
         let more_after = later.len() >= after;
         events.extend(later);
         Ok(Self::of(store, events, more_before, more_after))
@@ -91,7 +91,7 @@ impl View {
             process: scope.process(),
             ..EventFilter::default()
         };
-        let events = read(store, &filter, limit)?;
+        let events = store.events(&filter, limit)?;
         let more_after = events.len() >= limit;
         Ok(Self::of(store, events, false, more_after))
     }
@@ -134,17 +134,4 @@ impl Scope {
             Scope::Process(word) => Some(word),
         }
     }
-}
-
-fn find(store: &RuntimeStore, id: u64) -> Result<Option<Event>> {
-    let filter = EventFilter {
-        after: id.checked_sub(1),
-        ..EventFilter::default()
-    };
-    let first = read(store, &filter, 1)?.pop();
-    Ok(first.filter(|event| event.event_id == id))
-}
-
-fn read(store: &RuntimeStore, filter: &EventFilter, limit: usize) -> Result<Vec<Event>> {
-    Ok(store.events(filter, limit))
 }
