@@ -32,10 +32,10 @@ defmodule ElixirScope.ASTRepository.MessageEdge do
 
   defimpl Inspect do
     def inspect(edge, _opts) do
-      message = with {:ok, term} <- edge.message, do: inspect(term, limit: 8, printable_limit: 80)
-      to = if edge.handled, do: "#{inspect(edge.receiver)} (handled)", else: inspect(edge.receiver)
+      message = with {:ok, term} <- edge.message, do: Kernel.inspect(term, limit: 8, printable_limit: 80)
+      to = if edge.handled, do: "#{Kernel.inspect(edge.receiver)} (handled)", else: inspect(edge.receiver)
 
-      "#ElixirScope.Message<#{edge.kind} #{inspect(edge.sender)} -> #{to}: #{format(message)} (#{edge.certainty})>"
+      "#ElixirScope.Message<#{edge.kind} #{Kernel.inspect(edge.sender)} -> #{to}: #{format(message)} (#{edge.certainty})>"
     end
 
     defp format(:not_recorded), do: "not recorded"
