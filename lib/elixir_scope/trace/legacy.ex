@@ -104,7 +104,9 @@ defmodule ElixirScope.Trace.Legacy do
   # Who sent a message that arrives, the VM tells only a pattern. The pattern is one for all: it is set while nobody else
   # can be disturbed by it.
   defp senders(plan) do
-    wanted = :receive in plan.flags and :erlang.trace_info(:receive, :match_spec) == {:match_spec, []}
+    # Without a pattern the answer is `true`, or `[]` after one was taken away.
+    {:match_spec, pattern} = :erlang.trace_info(:receive, :match_spec)
+    wanted = :receive in plan.flags and pattern in [true, []]
 
     if wanted and not Enum.any?(Process.list(), &receives_for_others?/1) do
       :erlang.trace_pattern(:receive, [{[:_, :"$1", :_], [], [{:message, :"$1"}]}], [])
