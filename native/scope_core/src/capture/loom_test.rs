@@ -187,6 +187,119 @@ fn loom_blobs_catch_a_relaxed_publication() {
     );
 }
 
+/// A thread leaves its ring, another goes on writing where it ended, while the ring is read: nothing is lost or overwritten.
+fn claim_model(hand_over: Ordering) -> impl Fn() {
+    move || {
+        let mut ring = Ring::with_blobs(1, 8, 32);
+        ring.hand_over = hand_over;
+        let ring = Arc::new(ring);
+        let first = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                ring.offer(record(1, 1)).unwrap();
+                ring.leave();
+            })
+        };
+        let second = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                let adopted = ring.adopt();
+                if adopted {
+                    ring.offer(record(2, 2)).unwrap();
+                }
+                adopted
+            })
+        };
+        let reader = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || read_payloads(&ring))
+        };
+        first.join().unwrap();
+        let adopted = second.join().unwrap();
+        let mut seen = reader.join().unwrap();
+        seen.extend(read_payloads(&ring));
+        let expected: &[u64] = if adopted { &[1, 2] } else { &[1] };
+        assert_eq!(seen, expected);
+    }
+}
+
+fn read_payloads(ring: &Ring) -> Vec<u64> {
+    let head = ring.head();
+    let positions = ring.tail()..head;
+    let seen = positions.map(|at| ring.read(at).unwrap().payload).collect();
+    ring.release_until(head);
+    seen
+}
+
+#[test]
+fn loom_a_ring_is_handed_from_thread_to_thread() {
+    let tried = explore(claim_model(Ordering::Release)).expect("no interleaving may fail");
+    assert!(tried >= 20, "only {tried} interleavings");
+    println!("claim: {tried} interleavings");
+}
+
+#[test]
+fn loom_claim_catches_a_relaxed_hand_over() {
+    assert_eq!(
+        explore(claim_model(Ordering::Relaxed)),
+        None,
+        "the seeded bug must be caught"
+    );
+}
+
+/// Two who would read, one seat: every record is read once, in order, whoever reads it.
+fn seat_model(seated: bool) -> impl Fn() {
+    move || {
+        let ring = Arc::new(Ring::with_blobs(1, 8, 32));
+        let seat = Arc::new(loom::sync::Mutex::new(Vec::new()));
+        let consume = move |ring: &Ring, seat: &loom::sync::Mutex<Vec<u64>>| match seated {
+            true => {
+                if let Ok(mut seen) = seat.try_lock() {
+                    seen.extend(read_payloads(ring));
+                }
+            }
+            false => {
+                let read = read_payloads(ring);
+                seat.lock().unwrap().extend(read);
+            }
+        };
+        let writer = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                for payload in [1, 2] {
+                    ring.offer(record(payload, payload)).unwrap();
+                }
+            })
+        };
+        let readers = [0, 1].map(|_| {
+            let (ring, seat) = (Arc::clone(&ring), Arc::clone(&seat));
+            thread::spawn(move || consume(&ring, &seat))
+        });
+        writer.join().unwrap();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        consume(&ring, &seat);
+        assert_eq!(*seat.lock().unwrap(), [1, 2]);
+    }
+}
+
+#[test]
+fn loom_the_seat_lets_one_read_at_a_time() {
+    let tried = explore(seat_model(true)).expect("no interleaving may fail");
+    assert!(tried >= 20, "only {tried} interleavings");
+    println!("seat: {tried} interleavings");
+}
+
+#[test]
+fn loom_seat_catches_two_readers() {
+    assert_eq!(
+        explore(seat_model(false)),
+        None,
+        "the seeded bug must be caught"
+    );
+}
+
 /// A process writes on one thread, moves, writes on another: no round may show the second without the first.
 fn order_model(rule: fn() -> Rule) -> impl Fn() {
     move || {

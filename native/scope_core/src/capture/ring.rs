@@ -21,6 +21,8 @@ pub struct Ring {
     owned: AtomicBool,
     #[cfg(loom)]
     pub(super) publish: Ordering,
+    #[cfg(loom)]
+    pub(super) hand_over: Ordering,
 }
 
 /// Written by the thread that owns the ring. Kept off the reader's cache line.
@@ -79,6 +81,8 @@ impl Ring {
             owned: AtomicBool::new(true),
             #[cfg(loom)]
             publish: Ordering::Release,
+            #[cfg(loom)]
+            hand_over: Ordering::Release,
         }
     }
 
@@ -281,7 +285,10 @@ impl Ring {
 
     /// The thread ends: what it wrote stays to be read, and another thread may go on writing.
     pub fn leave(&self) {
+        #[cfg(not(loom))]
         self.owned.store(false, Ordering::Release);
+        #[cfg(loom)]
+        self.owned.store(false, self.hand_over);
     }
 }
 
