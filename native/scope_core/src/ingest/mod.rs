@@ -37,6 +37,8 @@ mod foreign_test;
 #[cfg(all(test, not(loom)))]
 mod model_test;
 #[cfg(all(test, not(loom)))]
+mod spill_test;
+#[cfg(all(test, not(loom)))]
 mod store_test;
 #[cfg(all(test, not(loom)))]
 mod threads_test;
