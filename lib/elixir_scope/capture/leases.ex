@@ -4,8 +4,7 @@ defmodule ElixirScope.Capture.Leases do
   # somebody forgot removes itself.
   #
   # The gates keep the limits, exactly and by themselves; this process only tidies up after them. What it has to do is kept
-  # outside of it, so that one that is started again goes on where its predecessor ended. It also owns the table of
-  # what planned points are for.
+  # outside of it, so that one that is started again goes on where its predecessor ended.
 
   use GenServer
 
@@ -14,7 +13,6 @@ defmodule ElixirScope.Capture.Leases do
   alias ElixirScope.Instrumentation.{Live, Loader}
 
   @key {__MODULE__, :leases}
-  @table __MODULE__
   # How often it looks whether hits are used up, or tries again to restore a module whose old code is in use.
   @look_ms 250
 
@@ -49,28 +47,8 @@ defmodule ElixirScope.Capture.Leases do
     for {module, {until, _hits}} <- leases(), do: {module, until && max(until - now, 0)}
   end
 
-  # What is known of planned points, by point: `InstrumentationMapper` writes and reads it.
-
-  def put_points(entries) do
-    if :ets.whereis(@table) != :undefined, do: :ets.insert(@table, entries)
-    :ok
-  end
-
-  def drop_points(points) do
-    if :ets.whereis(@table) != :undefined, do: Enum.each(points, &:ets.delete(@table, &1))
-    :ok
-  end
-
-  def point(point) do
-    case :ets.whereis(@table) != :undefined and :ets.lookup(@table, point) do
-      [{^point, known}] -> known
-      _ -> nil
-    end
-  end
-
   @impl true
   def init(_) do
-    :ets.new(@table, [:named_table, :public, read_concurrency: true])
     if leases() != %{}, do: look_later()
     {:ok, nil}
   end

@@ -3,21 +3,17 @@
 //! The walk keeps what is open on a stack of its own, and always leaves room to close it, so the bytes are a whole value
 //! wherever the budget ends.
 
-use std::time::{Duration, Instant};
-
 use rustler::sys::{ErlNifEnv, ErlNifTerm, ErlNifTermType as T};
 use scope_core::capture::config::{CaptureConfig, Mode};
 use scope_core::capture::redact::{Class, Rule, secrets};
-use scope_core::captured::format::{self, By, CLOSE_BYTES_MAX, Kind, Size, TOKEN_BYTES_MAX};
+use scope_core::captured::format::{self, By, Kind, Size, TOKEN_BYTES_MAX};
 
-use super::policy::{Policy, policy};
+use super::run::Run;
 use super::term::{Heap, Pairs};
 use super::text::{self, Bounds};
 use crate::atoms;
 use crate::capture::term_word;
 
-/// Terms between two looks at the clock.
-const LOOK_EVERY: u32 = 32;
 /// Elements of a list that are counted, after those that are kept.
 const COUNTED_MAX: u64 = 1_000;
 /// A secret that begins in what is kept of a text is looked at so far beyond.
@@ -57,17 +53,6 @@ enum Open {
         /// The value of the key that was written.
         value: Option<(ErlNifTerm, Option<Rule>)>,
     },
-}
-
-/// What one call works with.
-struct Run<'r> {
-    heap: Heap,
-    config: &'r CaptureConfig,
-    policy: &'static Policy,
-    limit: usize,
-    deadline: Option<Instant>,
-    looked: u32,
-    over: bool,
 }
 
 impl Encoder {
@@ -552,65 +537,5 @@ fn kind_of(heap: Heap, kind: T, term: ErlNifTerm) -> Kind {
             }
         }
         _ => Kind::Function,
-    }
-}
-
-impl<'r> Run<'r> {
-    #[inline]
-    fn new(env: *mut ErlNifEnv, config: &'r CaptureConfig, limit: usize) -> Self {
-        Run {
-            heap: Heap(env),
-            config,
-            policy: policy(),
-            limit,
-            deadline: None,
-            looked: 0,
-            over: false,
-        }
-    }
-
-    /// Bytes that are left for content, after what closes all that is open.
-    #[inline(always)]
-    fn room(&self, length: usize, depth: usize) -> usize {
-        self.limit
-            .saturating_sub(length + TOKEN_BYTES_MAX + (depth + 1) * CLOSE_BYTES_MAX)
-    }
-
-    #[inline(always)]
-    fn has_room(&self, length: usize, depth: usize) -> bool {
-        !self.over && length + TOKEN_BYTES_MAX + (depth + 1) * CLOSE_BYTES_MAX <= self.limit
-    }
-
-    /// Work that was done, in terms that take as long.
-    #[inline(always)]
-    fn spend(&mut self, work: usize) {
-        self.looked = self.looked.saturating_add(work as u32);
-    }
-
-    /// Why a container has to end after `count` elements, if it has to.
-    #[inline(always)]
-    fn cut(&mut self, count: u64, length: usize, depth: usize) -> Option<By> {
-        self.spend(1);
-        if self.looked >= LOOK_EVERY {
-            self.looked = 0;
-            self.look();
-        }
-        if self.over {
-            Some(By::Time)
-        } else if count >= u64::from(self.config.width) {
-            Some(By::Width)
-        } else if !self.has_room(length, depth) {
-            Some(By::Bytes)
-        } else {
-            None
-        }
-    }
-
-    /// The clock is first read after some terms: most values are done by then.
-    #[cold]
-    fn look(&mut self) {
-        let now = Instant::now();
-        let end = now + Duration::from_nanos(u64::from(self.config.time_ns));
-        self.over = now >= *self.deadline.get_or_insert(end);
     }
 }

@@ -8,6 +8,7 @@ mod encoder;
 mod keys;
 mod nifs;
 mod policy;
+mod run;
 mod term;
 mod text;
 
