@@ -66,7 +66,7 @@ defmodule ElixirScope.FlightRecorderTest do
 
   defp calls(path) do
     {:ok, repository} = ASTRepository.load(path)
-    {:ok, events} = TemporalBridge.get_all_events(repository, types: [:call])
+    {:ok, events} = TemporalBridge.get_all_events(repository, types: [:call], limit: 100_000)
     for %{module: FlightSample} = event <- events, do: {event.function, event.arguments, event.result}
   end
 
@@ -127,6 +127,41 @@ defmodule ElixirScope.FlightRecorderTest do
       assert File.read!(file.text) =~ "trigger:   exit: FlightNamed"
       assert File.read!(file.text) =~ "#{inspect(named)} exited: :killed"
     end
+  end
+
+  test "a secret in the reason of an exit is not written", context do
+    {:ok, server} = GenServer.start(FlightSample, 1)
+    recorder = recorder(context, on: [{:exit, server}])
+    Process.exit(server, {:refused, %{name: "plain", password: "CANARY17"}})
+    [file] = saved(recorder)
+    text = File.read!(file.text)
+    assert text =~ "exited: {:refused, " and text =~ "plain"
+    refute text =~ "CANARY17"
+    refute File.read!(file.path) =~ "CANARY17"
+  end
+
+  test "everything of the last milliseconds is kept, and what is older is not told", context do
+    recorder = recorder(context, on: [:crash], keep_ms: 500)
+
+    # Blocks and segments of the log begin and end meanwhile.
+    for round <- 1..60 do
+      for n <- 1..200, do: FlightSample.share(round * 1_000 + n, 77)
+      Process.sleep(20)
+
+      if rem(round, 6) == 0 do
+        assert {:ok, path} = FlightRecorder.save_now(recorder)
+        told = for {:share, [n, 77], _} <- calls(path), into: MapSet.new(), do: n
+        recent = for back <- 0..min(9, round - 1), n <- 1..200, do: (round - back) * 1_000 + n
+        assert Enum.reject(recent, &(&1 in told)) == []
+      end
+    end
+
+    Process.sleep(600)
+    FlightSample.share(66, 6)
+    {:ok, path} = FlightRecorder.save_now(recorder)
+    text = File.read!(Path.rootname(path) <> ".txt")
+    assert text =~ "FlightSample.share(66, 6)"
+    refute text =~ ", 77)"
   end
 
   test "a slow call is saved, once, ended or not; a quick one is not", context do

@@ -12,6 +12,8 @@ defmodule ElixirScope.FlightRecorder.Triggers do
   @open_max 1_000
   @reported_max 1_000
   @condition_ms 1_000
+  # {mode, depth, width, bytes, time_ns}
+  @reason_bounds {:full, 16, 100, 16_384, 1_000_000}
 
   defstruct [
     :repository,
@@ -90,7 +92,19 @@ defmodule ElixirScope.FlightRecorder.Triggers do
         # It was gone before it was watched: nothing of it was recorded.
         if reason == :noproc,
           do: {nil, state},
-          else: {trigger(:exit, inspect(target), ["#{inspect(pid)} exited: #{Files.show(reason)}"]), state}
+          else:
+            {trigger(:exit, inspect(target), ["#{inspect(pid)} exited: #{Files.show(recorded(reason))}"]),
+             state}
+    end
+  end
+
+  # It did not come by the rings, so what must not be seen is taken out here.
+  defp recorded(reason) do
+    with {:ok, bytes} <- Core.Values.encode(reason, @reason_bounds),
+         {:ok, value} <- Core.Values.decode(bytes) do
+      value
+    else
+      _ -> :not_shown
     end
   end
 
