@@ -144,7 +144,7 @@ defmodule ElixirScope.FlightRecorderTest do
     recorder = recorder(context, on: [:crash], keep_ms: 500)
 
     # Blocks and segments of the log begin and end meanwhile.
-    for round <- 1..60 do
+    for round <- 1..30 do
       for n <- 1..200, do: FlightSample.share(round * 1_000 + n, 77)
       Process.sleep(20)
 
