@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo};
+use crate::captured::show;
 use crate::error::Result;
-use crate::ingest::{Event, EventFilter, EventKind, RuntimeStore};
+use crate::ingest::{Event, EventFilter, EventKind, RuntimeStore, split};
 
 /// Events read under one lock: some 100 µs of it.
 const PAGE_ROWS: usize = 4096;
@@ -122,8 +123,17 @@ impl Item {
         })
     }
 
+    /// What stands behind the head of an event's bytes: the value, or nothing.
+    pub fn value_bytes<'a>(&self, blob: &'a [u8]) -> &'a [u8] {
+        split(self.kind, blob).1
+    }
+
     /// Of `ProcessExit`: why, as text.
     pub fn reason_text(&self) -> Option<String> {
+        let value = self.value_bytes(self.blob.as_deref().unwrap_or_default());
+        if !value.is_empty() {
+            return Some(show(value, &(), 200));
+        }
         self.reason.map(|reason| format!(":{}", reason.text()))
     }
 

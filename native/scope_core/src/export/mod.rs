@@ -20,9 +20,6 @@ mod speedscope;
 mod table;
 mod tree;
 
-#[cfg(all(test, not(loom)))]
-mod tests;
-
 pub use about::About;
 pub use item::{Item, Pages, Peer, kind_name};
 pub use job::{Job, Progress};

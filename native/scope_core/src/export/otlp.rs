@@ -16,6 +16,9 @@ pub struct Otlp {
     options: Options,
     replay: Replay,
     spans: u64,
+    /// By process, the trace of its root, which goes on where the root ends with a tail call.
+    traces: Vec<(u64, u64)>,
+    jumped: Vec<bool>,
 }
 
 impl Otlp {
@@ -24,6 +27,31 @@ impl Otlp {
             options,
             replay: Replay::default(),
             spans: 0,
+            traces: Vec::new(),
+            jumped: Vec::new(),
+        }
+    }
+
+    /// A trace is what one root of a stack set off, with what it jumped to at its end.
+    fn follow(&mut self, change: &Change) {
+        let processes = self.replay.stacks.len();
+        self.traces.resize(processes, (0, 0));
+        self.jumped.resize(processes, false);
+        match *change {
+            Change::Opened { process, depth: 0 } => {
+                let at = process as usize;
+                let root = self.replay.frames(process)[0];
+                if !std::mem::take(&mut self.jumped[at]) {
+                    self.traces[at] = (root.opened, root.token);
+                }
+            }
+            Change::Closed {
+                process,
+                depth: 0,
+                kind,
+                ..
+            } => self.jumped[process as usize] = kind == EventKind::Tail,
+            _ => {}
         }
     }
 
@@ -42,13 +70,12 @@ impl Otlp {
             return None;
         };
         let frames = self.replay.frames(process);
-        // The root of the stack, which is this one where nothing is below: the trace is what it set off.
-        let root = if depth == 0 { &frame } else { &frames[0] };
+        let trace = self.traces[process as usize];
         let mut text = String::from("{\"traceId\":\"");
         let _ = write!(
             text,
             "{:016x}{:016x}\",\"spanId\":\"{:016x}\"",
-            root.opened, root.token, frame.token
+            trace.0, trace.1, frame.token
         );
         if let Some(below) = depth.checked_sub(1) {
             let _ = write!(text, ",\"parentSpanId\":\"{:016x}\"", frames[below].token);
@@ -156,6 +183,7 @@ impl Exporter for Otlp {
 
     fn take(&mut self, item: &Item, out: &mut Sink<'_>) -> Result<()> {
         let change = self.replay.take(item);
+        self.follow(&change);
         if let Some(span) = self.span(&change) {
             out.text(if self.spans > 0 { ",\n" } else { "\n" })?;
             out.text(&span)?;

@@ -1,11 +1,15 @@
 //! Events and statistics as rows of named columns.
 
 use crate::capture::points::FunctionKey;
+use crate::captured::show;
 use crate::error::Result;
 use crate::export::about::About;
 use crate::export::item::{Item, kind_name};
 use crate::export::{Exporter, Options, Pass, Sink};
 use crate::ingest::CallStats;
+
+/// Bytes of the text of one value.
+const VALUE_BYTES: usize = 4096;
 
 /// What a column holds. Every column but those of `Count` and `Time` may be empty in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +95,15 @@ fn maybe(number: Option<u64>) -> Cell {
     number.map_or(Cell::Empty, Cell::Number)
 }
 
+/// What was captured, as text.
+fn value(item: &Item) -> Cell {
+    let blob = item.blob.as_deref().unwrap_or_default();
+    match item.value_bytes(blob) {
+        [] => Cell::Empty,
+        bytes => Cell::Text(show(bytes, &(), VALUE_BYTES)),
+    }
+}
+
 /// The events of the log.
 pub struct Events<W> {
     pub writer: W,
@@ -125,7 +138,7 @@ impl<W: Writer> Exporter for Events<W> {
             number(&|point| point.line),
             maybe(item.duration_ns),
             text(item.reason.map(|reason| module(reason.text()))),
-            Cell::Empty,
+            value(item),
         ];
         self.writer.row(row, out)
     }

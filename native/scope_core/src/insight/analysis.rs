@@ -11,6 +11,7 @@ use crate::insight::cascades::{Cascades, Unwinding};
 use crate::insight::facts::FunctionFacts;
 use crate::insight::messages::Messages;
 use crate::insight::processes::{Exit, Processes};
+use crate::insight::values::{Element, elements, new_state, outer};
 
 /// Which kinds of events were seen at all: what was off cannot have told anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +50,8 @@ struct Seat {
     /// Words in use after the last collection.
     live_words: Option<u64>,
     sent: Option<(u64, u64)>,
+    /// By frame, what its captured arguments told.
+    arguments: Vec<Option<Vec<Element>>>,
 }
 
 impl Seat {
@@ -153,6 +156,7 @@ impl Analysis {
             } => {
                 let function = frame.point.function;
                 self.closed(item, process, function, (kind, at_ns));
+                self.valued(item, process, function, depth);
                 self.timed(process, function, depth, at_ns, inclusive_ns, self_ns);
                 self.release(process);
             }
@@ -188,6 +192,10 @@ impl Analysis {
         seat.began_ran.truncate(depth);
         seat.began_ran.resize(depth, None);
         seat.began_ran.push(ran);
+        seat.arguments.truncate(depth);
+        seat.arguments.resize(depth, None);
+        let arguments = item.blob.as_deref().and_then(elements);
+        seat.arguments.push(arguments);
     }
 
     /// The end of an activation: errors, and how far they spread.
@@ -225,6 +233,36 @@ impl Analysis {
                 facts.failed(item.reason);
             }
             _ => facts.aborted += 1,
+        }
+    }
+
+    /// What the captured arguments and result of an activation tell.
+    fn valued(&mut self, item: &Item, process: u32, function: FunctionKey, depth: usize) {
+        let seat = &mut self.seats[process as usize];
+        let arguments = match depth < seat.arguments.len() {
+            true => seat.arguments.remove(depth),
+            false => None,
+        };
+        let (Some(arguments), Some(result)) = (arguments, item.blob.as_deref()) else {
+            return;
+        };
+        let name = function.name.text();
+        let callback = matches!(
+            name,
+            "handle_call" | "handle_cast" | "handle_info" | "handle_continue"
+        );
+        let to = outer(result);
+        let from: Vec<&str> = arguments.iter().map(|it| it.shape.as_str()).collect();
+        let from = from.join(", ");
+        let result = callback.then(|| elements(result)).flatten();
+        let facts = self.facts(function, item.at_ns);
+        facts.shaped(from, to);
+        if let (Some(old), Some(new)) = (arguments.last(), result.as_deref().and_then(new_state)) {
+            if old.hash == new.hash {
+                facts.state.same += 1;
+            } else {
+                facts.state.changed += 1;
+            }
         }
     }
 

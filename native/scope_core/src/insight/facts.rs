@@ -101,6 +101,28 @@ pub struct FunctionFacts {
     pub sent: u64,
     pub received: u64,
     pub spawned: u64,
+    pub state: StateChanges,
+    /// Shapes of arguments and of the result, with how often.
+    pub shapes: AHashMap<(String, String), u64>,
+}
+
+/// Of a server's callback, whose arguments and results were captured: whether the state it gave back was the one it got.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StateChanges {
+    pub changed: u64,
+    pub same: u64,
+}
+
+/// Pairs of shapes told apart of one function.
+const SHAPES_MAX: usize = 64;
+
+impl FunctionFacts {
+    pub fn shaped(&mut self, from: String, to: String) {
+        let key = (from, to);
+        if self.shapes.len() < SHAPES_MAX || self.shapes.contains_key(&key) {
+            *self.shapes.entry(key).or_default() += 1;
+        }
+    }
 }
 
 impl FunctionFacts {
@@ -123,6 +145,8 @@ impl FunctionFacts {
             sent: 0,
             received: 0,
             spawned: 0,
+            state: StateChanges::default(),
+            shapes: AHashMap::new(),
         }
     }
 

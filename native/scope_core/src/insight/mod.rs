@@ -11,9 +11,7 @@ mod confidence;
 mod facts;
 mod messages;
 mod processes;
-
-#[cfg(all(test, not(loom)))]
-mod tests;
+mod values;
 
 pub use analysis::{Analysis, Gap, Sources};
 pub use bursts::Buckets;

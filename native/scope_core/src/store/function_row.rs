@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::atoms::{Atom, intern};
-use crate::capture::points::FunctionKey;
+use crate::capture::points::{FunctionKey, PointKind};
 use crate::ingest::CallStats;
 use crate::query::Row;
 use crate::source::{FunctionDef, Unit};
@@ -14,6 +14,7 @@ use crate::store::complexity::function_metrics;
 use crate::store::coverage::{crap, function_coverage};
 use crate::store::findings::findings_of_function;
 use crate::store::graph_answer::function_calls;
+use crate::store::insights;
 use crate::store::locate::{function_id, function_number, runtime_key};
 use crate::store::meaning;
 use crate::store::processes::Processes;
@@ -56,6 +57,11 @@ fields! {
         P95Us = "execution_statistics.p95_us",
         LastExecuted = "last_executed" | "execution_statistics.last_executed",
         Profile = "performance_profile",
+        CpuUsage = "performance_profile.cpu_usage",
+        Memory = "memory_usage",
+        VariablePoints = "variable_capture_points",
+        ExpressionPoints = "expression_trace_points",
+        CustomPoints = "custom_injection_points",
         Coverage = "test_coverage",
         Crap = "crap" | "complexity_metrics.crap",
         Smells = "code_smells",
@@ -348,7 +354,7 @@ impl<'a> FunctionRow<'a> {
             }
             FunctionField::Nesting => of(&|_, function| number(function.metrics.nesting_depth)),
             FunctionField::Lines => of(&|_, function| number(function.metrics.lines_of_code)),
-            FunctionField::Points => self.points(),
+            FunctionField::Points => self.points_of(|_| true),
             FunctionField::Statistics => self.statistics(),
             FunctionField::Calls => match self.stats() {
                 Some(stats) => Value::count(stats.calls),
@@ -364,7 +370,25 @@ impl<'a> FunctionRow<'a> {
             FunctionField::SelfUs => stats(&|stats| us(stats.self_ns)),
             FunctionField::P95Us => stats(&|stats| stats.p95_ns.map_or(Value::nil(), us)),
             FunctionField::LastExecuted => stats(&last_executed),
-            FunctionField::Profile => stats(&performance_profile),
+            FunctionField::Profile => stats(&|stats| {
+                performance_profile(stats, insights::cpu_usage(self.view, &self.run_key()))
+            }),
+            FunctionField::CpuUsage => match self.stats() {
+                Some(_) => insights::cpu_usage(self.view, &self.run_key())
+                    .map_or_else(Value::nil, Value::Float),
+                None => Value::nil(),
+            },
+            FunctionField::Memory => match self.stats() {
+                Some(_) => insights::memory_usage(self.view, &self.run_key()),
+                None => Value::nil(),
+            },
+            FunctionField::VariablePoints => {
+                self.points_of(|kind| matches!(kind, PointKind::Binding { .. }))
+            }
+            FunctionField::ExpressionPoints => {
+                self.points_of(|kind| matches!(kind, PointKind::Expression))
+            }
+            FunctionField::CustomPoints => self.points_of(|kind| matches!(kind, PointKind::Custom)),
             FunctionField::Coverage => self.coverage().map_or(Value::nil(), Value::Float),
             FunctionField::Crap => self.crap(),
             FunctionField::Smells => self.sized(&findings_of_function),
@@ -382,10 +406,7 @@ impl<'a> FunctionRow<'a> {
             FunctionField::Modified => {
                 self.timestamp(|record| record.updated_ns, |record| record.updated_ns)
             }
-            FunctionField::Insights => match self.insight() {
-                Some(stored) => runtime_insights(|name| stored.get(name).cloned()),
-                None => Value::nil(),
-            },
+            FunctionField::Insights => self.insights(),
             FunctionField::Variables => self.sized(&crate::flow::local_variables),
             FunctionField::Mutations => self.sized(&crate::flow::variable_mutations),
             FunctionField::Scopes => self.sized(&crate::flow::scope_analysis),
@@ -417,6 +438,40 @@ impl<'a> FunctionRow<'a> {
                 Value::bool(ended || self.stored_runtime())
             }
         }
+    }
+
+    /// The name under which it runs.
+    fn run_key(&self) -> FunctionKey {
+        let own = self.definition.as_ref().zip(self.source());
+        own.and_then(|((_, function), (unit, _))| runtime_key(unit, *function))
+            .unwrap_or(self.key)
+    }
+
+    /// What was stored for its node, over what was observed.
+    fn insights(&self) -> Value {
+        let stored = self.insight();
+        let learnt = self.stats().filter(|stats| stats.calls > 0).map(|stats| {
+            let record = self.definition.as_ref();
+            let record = record.map(|(record, function)| (&**record, Some(*function)));
+            (
+                stats,
+                insights::insights(self.view, &[(self.run_key(), *stats)], record),
+            )
+        });
+        if stored.is_none() && learnt.is_none() {
+            return Value::nil();
+        }
+        runtime_insights(|name| {
+            let own = stored.as_ref().and_then(|stored| stored.get(name).cloned());
+            own.or_else(|| {
+                let (stats, learnt) = learnt.as_ref()?;
+                match name.text() {
+                    "sample_count" => Some(Value::count(stats.calls)),
+                    "last_updated" => stats.last_executed.map(date_time),
+                    other => learnt.get(other),
+                }
+            })
+        })
     }
 
     /// 0.0 to 1.0; `None` when its module was not observed.
@@ -468,7 +523,7 @@ impl<'a> FunctionRow<'a> {
         Value::Map(replaced.collect())
     }
 
-    fn points(&self) -> Value {
+    fn points_of(&self, wanted: impl Fn(&PointKind) -> bool) -> Value {
         let Some((record, function)) = &self.definition else {
             return Value::nil();
         };
@@ -478,7 +533,7 @@ impl<'a> FunctionRow<'a> {
         match key {
             Some(key) if self.view.has_points(record) => Value::List(
                 self.view
-                    .point_values(record, |point| point.function == key),
+                    .point_values(record, |point| point.function == key && wanted(&point.kind)),
             ),
             _ => Value::nil(),
         }

@@ -18,6 +18,7 @@ mod graph_answer;
 mod graphs;
 mod history;
 mod import;
+mod insights;
 mod locate;
 mod meaning;
 mod module_row;

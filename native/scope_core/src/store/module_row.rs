@@ -14,6 +14,7 @@ use crate::store::complexity::{maybe, module_metrics};
 use crate::store::correlations::CorrelationId;
 use crate::store::coverage::{Coverage, function_coverage};
 use crate::store::dependency_answer::dependencies_of;
+use crate::store::insights;
 use crate::store::locate::runtime_key;
 use crate::store::meaning;
 use crate::store::record::ModuleRecord;
@@ -50,6 +51,7 @@ fields! {
         Process = "process",
         Dependencies = "dependencies",
         Insights = "runtime_insights",
+        ErrorPatterns = "error_patterns",
         Frequency = "execution_frequency",
         Performance = "performance_data",
         Updated = "last_updated",
@@ -251,6 +253,10 @@ impl<'a> ModuleRow<'a> {
                 of(&|_, module| dependencies_of(self.view.repository, module.name))
             }
             ModuleField::Insights => self.insights(),
+            ModuleField::ErrorPatterns => match self.calls() {
+                0 => Value::nil(),
+                _ => insights::error_patterns(self.view, self.stats()),
+            },
             ModuleField::Frequency => self.by_function(|stats| Value::count(stats.calls)),
             ModuleField::Performance => self.by_function(execution_statistics),
             ModuleField::Updated => date_time(self.record.updated_ns),
@@ -350,9 +356,12 @@ impl<'a> ModuleRow<'a> {
                 _ => None,
             }
         };
+        let learnt = (self.calls() > 0)
+            .then(|| insights::insights(self.view, stats, Some((&self.record, None))));
         runtime_insights(|name| {
             let own = stored.as_ref().and_then(|stored| stored.get(name).cloned());
             own.or_else(|| observed(name.text()))
+                .or_else(|| learnt.as_ref()?.get(name.text()))
         })
     }
 

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -18,6 +19,7 @@ use crate::atoms::Atom;
 use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
 use crate::ingest::{RuntimeLimits, RuntimeStore};
+use crate::insight::Analysis;
 use crate::source::{Unit, module_text};
 use crate::store::builds::{Builds, PointNode};
 use crate::store::correlations::{CorrelationId, Correlations};
@@ -60,6 +62,8 @@ pub(super) struct Shared {
     /// From a point's literal to its node, as of a version of its module.
     pub(super) point_nodes: DashMap<u64, (u64, Arc<PointNode>), ahash::RandomState>,
     pub(super) builds: Builds,
+    /// What events taught so far.
+    analysis: Mutex<Analysis>,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -89,6 +93,7 @@ impl Repository {
             graphs: Graphs::default(),
             processes: Default::default(),
             builds: Builds::default(),
+            analysis: Mutex::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -117,6 +122,13 @@ impl Repository {
         &self.shared.runtime
     }
 
+    /// Reads what events taught, new ones too: for so long at most. Readers take turns.
+    pub fn analysis<T>(&self, budget: Duration, read: impl FnOnce(&Analysis) -> T) -> T {
+        let mut analysis = self.shared.analysis.lock();
+        analysis.catch_up(&self.shared.runtime, budget);
+        read(&analysis)
+    }
+
     pub fn version(&self) -> u64 {
         self.with(|state| state.version)
     }
@@ -143,6 +155,7 @@ impl Repository {
         self.shared.graphs.clear();
         self.shared.processes.clear();
         self.shared.runtime.clear_events();
+        *self.shared.analysis.lock() = Analysis::default();
     }
 
     // States

@@ -84,7 +84,7 @@ pub fn execution_statistics(stats: &CallStats) -> Value {
     )
 }
 
-pub fn performance_profile(stats: &CallStats) -> Value {
+pub fn performance_profile(stats: &CallStats, cpu_usage: Option<f64>) -> Value {
     let share = match stats.total_ns {
         0 => Value::nil(),
         // Of a recursion the total counts once and the self time of every activation.
@@ -93,7 +93,7 @@ pub fn performance_profile(stats: &CallStats) -> Value {
     structure(
         "ElixirScope.ASTRepository.PerformanceProfile",
         vec![
-            ("cpu_usage", Value::nil()),
+            ("cpu_usage", cpu_usage.map_or_else(Value::nil, Value::Float)),
             ("self_share", share),
             ("total_us", us(stats.total_ns)),
             ("self_us", us(stats.self_ns)),
@@ -103,7 +103,7 @@ pub fn performance_profile(stats: &CallStats) -> Value {
 }
 
 /// Every field of `RuntimeInsights`: one that is missing would not be there on the Elixir side either.
-const INSIGHT_FIELDS: [&str; 27] = [
+const INSIGHT_FIELDS: [&str; 28] = [
     "call_patterns",
     "execution_frequency",
     "temporal_patterns",
@@ -131,6 +131,7 @@ const INSIGHT_FIELDS: [&str; 27] = [
     "sample_count",
     "confidence_level",
     "last_updated",
+    "unknown",
 ];
 
 static INSIGHT_ATOMS: LazyLock<Vec<Atom>> =
