@@ -27,8 +27,11 @@ defmodule ElixirScope.ASTRepository.FunctionData do
       `ElixirScope.ASTRepository.FunctionCall`, those observed most often first
     * from the repository - `:function_key`, `:creation_timestamp`, `:last_modified`
 
-  `nil` until a later step fills them (stored values are kept): `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`, `:memory_usage`,
-  `:test_cases`, `:execution_history`.
+  From points that were registered for them: `:variable_capture_points`, `:expression_trace_points`, `:custom_injection_points`
+  (`ElixirScope.ASTRepository.InstrumentationPoint`). `:memory_usage` (`ElixirScope.ASTRepository.MemoryUsage`) and the `:cpu_usage` of
+  `:performance_profile` need a trace of garbage collection and of scheduling, and are `nil` without.
+
+  `:test_cases` and `:execution_history` hold what a caller stored; `nil` otherwise.
   """
 
   alias ElixirScope.ASTRepository.{
@@ -39,7 +42,14 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     FunctionSignature
   }
 
-  alias ElixirScope.ASTRepository.{FunctionCall, InstrumentationPoint, PerformanceProfile, ScopeAnalysis}
+  alias ElixirScope.ASTRepository.{
+    FunctionCall,
+    InstrumentationPoint,
+    MemoryUsage,
+    PerformanceProfile,
+    ScopeAnalysis
+  }
+
   alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, VariableInfo, VariableMutation}
 
   defstruct [
@@ -111,7 +121,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           execution_statistics: ExecutionStatistics.t() | map() | nil,
           call_frequency: non_neg_integer() | nil,
           average_duration: float() | nil,
-          memory_usage: term(),
+          memory_usage: MemoryUsage.t() | term(),
           error_rate: float() | nil,
           performance_profile: PerformanceProfile.t() | map() | nil,
           local_variables: [VariableInfo.t()] | nil,

@@ -27,8 +27,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   `:ast_node_mapping` is large, so it is filled by `get_module(repo, name, fields: [:ast_node_mapping])` only;
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
-  `nil` until a later step fills them (stored values are kept): `:error_patterns`,
-  `:first_instrumented`.
+  `:error_patterns` (`ElixirScope.ASTRepository.ExceptionPattern`: reasons, how often, where they began) comes from the event log.
+  `:first_instrumented` is not recorded: it holds what a caller stored.
   """
 
   alias ElixirScope.ASTRepository.{BusinessRule, ComplexityMetrics, ExecutionStatistics, FunctionData}

@@ -73,7 +73,7 @@ defmodule ElixirScope.ASTRepository.Repository do
     * `:data_flow_graph` - how values go between functions, see `ElixirScope.ASTRepository.GraphBuilder.data_flow_between/2`
     * `:call_graph`, `:dependency_graph` - `ElixirScope.ASTRepository.Graph`, as `ElixirScope.ASTRepository.GraphBuilder` makes
       them; edges of the call graph say how often they were observed
-    * `:hybrid_insights` - `%{ast_node_id => ElixirScope.ASTRepository.RuntimeInsights}`, as stored
+    * `:hybrid_insights` - `%{ast_node_id => ElixirScope.ASTRepository.RuntimeInsights}` of functions, stored or observed
     * `:domain_concepts` - `%{module => ElixirScope.ASTRepository.DomainConcept}`
     * `:business_rules` - `%{ast_node_id => ElixirScope.ASTRepository.BusinessRule}`
     * `:architectural_patterns` - `%{"Module:pattern" => ElixirScope.ASTRepository.ArchPattern}`

@@ -2,12 +2,24 @@ defmodule ElixirScope.ASTRepository.RuntimeInsights do
   @moduledoc """
   What the running program taught about a node, a function or a module.
 
-  `ElixirScope.ASTRepository.update_runtime_insights/3` stores one for a node; fields that it leaves `nil` keep
-  what was there. For a module, `ElixirScope.ASTRepository.get_module/2` computes, from what was observed:
-  `:call_patterns` (`%{caller => [callee]}`, keys of functions), `:execution_frequency`, `:error_frequencies`
-  (`%{error: n, aborted: n}`), `:sample_count` (calls) and `:last_updated`.
+  `ElixirScope.ASTRepository.update_runtime_insights/3` stores one for a node; fields that it leaves `nil` keep what was there.
+  What is stored comes before what is computed. For a module (`ElixirScope.ASTRepository.get_module/2`) and a function
+  (`ElixirScope.ASTRepository.SemanticEnricher.insights/2`), computed from what was observed:
 
-  Every other field is `nil` unless a caller stored it, until a later step fills it.
+    * of every run - `:call_patterns` (`%{caller => [callee]}`, of modules), `:execution_frequency` (of modules), `:hotspots`,
+      `:cold_code`, `:error_frequencies` (`%{error: n, aborted: n}`, of modules), `:code_coverage` (`%{ast_node_id => share}`: of
+      each function, and 0.0 where code that did not run begins), `:sample_count` (calls), `:confidence_level`, `:last_updated`
+    * of the events of its log - `:temporal_patterns`, `:concurrency_patterns`, `:exception_patterns`, `:failure_cascades`,
+      `:aggregation_period` (of the first and last call)
+    * where the source was on - `:message_flows` (`ElixirScope.ASTRepository.ObservedFlow`), `:process_spawning`,
+      `:supervision_events`, `:memory_allocations`, `:gc_impact`, `:state_mutations`, `:data_transformations`
+
+  `:unknown` is `%{field => what to switch on}` for every other field, which is `nil`: a list that is empty says that nothing of the
+  kind happened, `nil` that nobody looked.
+
+  `:confidence_level` is 1 − w, times the share of events that were not lost: w is the width of the 95 % score interval of the
+  error rate over the calls that ended (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927, 209–212). 0.0 for no call, 0.93 for a hundred without an
+  error, towards 1.0.
   """
 
   defstruct [
@@ -37,7 +49,8 @@ defmodule ElixirScope.ASTRepository.RuntimeInsights do
     :aggregation_period,
     :sample_count,
     :confidence_level,
-    :last_updated
+    :last_updated,
+    :unknown
   ]
 
   @type t :: %__MODULE__{
@@ -67,6 +80,7 @@ defmodule ElixirScope.ASTRepository.RuntimeInsights do
           aggregation_period: {DateTime.t(), DateTime.t()} | nil,
           sample_count: non_neg_integer() | nil,
           confidence_level: float() | nil,
-          last_updated: DateTime.t() | nil
+          last_updated: DateTime.t() | nil,
+          unknown: %{optional(atom()) => String.t()} | nil
         }
 end

@@ -1,0 +1,51 @@
+defmodule ElixirScope.ASTRepository.SemanticEnricher do
+  @moduledoc """
+  What a module or function is, together with what it was seen doing.
+
+      {:ok, insights} = SemanticEnricher.insights(repository, {MyApp.Cart, :total, 1})
+      insights.concurrency_patterns
+      #=> [%ElixirScope.ASTRepository.ConcurrencyPattern{most_at_once: 4, ...}]
+      insights.unknown
+      #=> %{gc_impact: "trace garbage collection: ...", ...}
+
+  `ElixirScope.ASTRepository.RuntimeInsights` says what each field holds.
+  """
+
+  alias ElixirScope.ASTRepository
+  alias ElixirScope.ASTRepository.{Fault, FunctionData, ModuleData, Query, RuntimeInsights}
+  alias ElixirScope.Error
+
+  @doc """
+  What was learnt of a module or function; `nil` when it never ran and nothing was stored of it.
+
+  Errors: `:not_found`, `:invalid_argument`.
+  """
+  @spec insights(ASTRepository.repository(), module() | FunctionData.key()) ::
+          {:ok, RuntimeInsights.t() | nil} | {:error, Error.t()}
+  def insights(repository, {_, _, _} = key) do
+    with {:ok, _function} <- ASTRepository.get_function(repository, key), do: of_function(repository, key)
+  end
+
+  def insights(repository, module) when is_atom(module) do
+    with {:ok, data} <- ASTRepository.get_module(repository, module), do: {:ok, data.runtime_insights}
+  end
+
+  def insights(_repository, other),
+    do: Fault.invalid(:target, other, "give a module or {module, name, arity}")
+
+  @doc "The module with everything that is known of it: meaning from its source, insights from its run."
+  @spec enrich(ASTRepository.repository(), module()) :: {:ok, ModuleData.t()} | {:error, Error.t()}
+  def enrich(repository, module), do: ASTRepository.get_module(repository, module)
+
+  defp of_function(repository, key) do
+    query =
+      Query.new()
+      |> Query.from(:functions)
+      |> Query.select([:runtime_insights])
+      |> Query.add_where({:eq, :function_key, key})
+
+    with {:ok, result} <- ASTRepository.query(repository, query) do
+      {:ok, result.rows |> List.first(%{}) |> Map.get(:runtime_insights)}
+    end
+  end
+end
