@@ -40,7 +40,7 @@ defmodule ElixirScope.ASTRepository.PerformanceCorrelator do
 
   @doc "The profile of one function; its `:cpu_usage` needs a trace of scheduling."
   @spec profile(ElixirScope.ASTRepository.repository(), FunctionData.key()) ::
-          {:ok, ElixirScope.ASTRepository.PerformanceProfile.t() | nil} | {:error, Error.t()}
+          {:ok, ElixirScope.ASTRepository.PerformanceProfile.t() | nil} | {:error, :not_found | Error.t()}
   def profile(repository, key) do
     with {:ok, function} <- ElixirScope.ASTRepository.get_function(repository, key),
          do: {:ok, function.performance_profile}

@@ -18,10 +18,10 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   @doc """
   What was learnt of a module or function; `nil` when it never ran and nothing was stored of it.
 
-  Errors: `:not_found`, `:invalid_argument`.
+  Errors: `{:error, :not_found}`, as of `ElixirScope.ASTRepository.get_module/2`, and `:invalid_argument`.
   """
   @spec insights(ASTRepository.repository(), module() | FunctionData.key()) ::
-          {:ok, RuntimeInsights.t() | nil} | {:error, Error.t()}
+          {:ok, RuntimeInsights.t() | nil} | {:error, :not_found | Error.t()}
   def insights(repository, {_, _, _} = key) do
     with {:ok, _function} <- ASTRepository.get_function(repository, key), do: of_function(repository, key)
   end
@@ -34,7 +34,8 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
     do: Fault.invalid(:target, other, "give a module or {module, name, arity}")
 
   @doc "The module with everything that is known of it: meaning from its source, insights from its run."
-  @spec enrich(ASTRepository.repository(), module()) :: {:ok, ModuleData.t()} | {:error, Error.t()}
+  @spec enrich(ASTRepository.repository(), module()) ::
+          {:ok, ModuleData.t()} | {:error, :not_found | Error.t()}
   def enrich(repository, module), do: ASTRepository.get_module(repository, module)
 
   defp of_function(repository, key) do

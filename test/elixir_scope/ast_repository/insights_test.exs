@@ -143,7 +143,7 @@ defmodule ElixirScope.ASTRepository.InsightsTest do
 
     assert [%{count: 5}] = own.failure_cascades
     assert {:ok, nil} = SemanticEnricher.insights(repository, key(:never, 1))
-    assert {:error, %{reason: :not_found}} = SemanticEnricher.insights(repository, key(:nobody, 1))
+    assert {:error, :not_found} = SemanticEnricher.insights(repository, key(:nobody, 1))
     assert {:error, %{reason: :invalid_argument}} = SemanticEnricher.insights(repository, "x")
 
     stored = %RuntimeInsights{bug_correlation: %{"BUG-1" => ["InsightSample.cool/1"]}}
