@@ -234,7 +234,7 @@ impl Saved {
                         one
                     }
                     Tag::Map => {
-                        ensure(raw % 2 == 0, "a map with half a pair")?;
+                        ensure(raw.is_multiple_of(2), "a map with half a pair")?;
                         one
                     }
                     _ => one,

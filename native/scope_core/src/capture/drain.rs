@@ -118,7 +118,7 @@ impl Drain {
                 sink(&cursor.next, &self.blob);
                 given += 1;
                 cursor.position += 1;
-                if (cursor.position - start) % RELEASE_EVERY == 0 {
+                if (cursor.position - start).is_multiple_of(RELEASE_EVERY) {
                     ring.release_until(cursor.position);
                 }
                 let next = match cursor.position < cursor.head {

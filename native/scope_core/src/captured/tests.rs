@@ -149,7 +149,7 @@ fn saved_values_come_back() {
 fn atoms_get_the_cores_numbers() {
     let mut raw = Vec::new();
     put_tuple(&mut raw, 3);
-    put_atom(&mut raw, 0x1234_0B);
+    put_atom(&mut raw, 0x0012_340B);
     put_int(&mut raw, 5);
     put_atom(&mut raw, 0x99_0B);
     let mut asked = 0;

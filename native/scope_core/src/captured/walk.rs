@@ -136,8 +136,8 @@ fn may_cut(frame: &Frame) -> bool {
     match frame.open {
         Open::List => frame.left == 0,
         Open::Tuple(_) => true,
-        Open::Map(_) => frame.left % 2 == 0,
-        Open::Struct(size) => frame.left % 2 == 0 && frame.left <= size.saturating_mul(2),
+        Open::Map(_) => frame.left.is_multiple_of(2),
+        Open::Struct(size) => frame.left.is_multiple_of(2) && frame.left <= size.saturating_mul(2),
     }
 }
 

@@ -179,11 +179,11 @@ pub(crate) fn arrow(ast: &Ast, ix: NodeIx) -> Arrow {
         None => Vec::new(),
     };
     let mut guard = None;
-    if let [only] = left[..] {
-        if is_call(ast, only, Form::When) {
-            left = ast.children(only).collect();
-            guard = left.pop();
-        }
+    if let [only] = left[..]
+        && is_call(ast, only, Form::When)
+    {
+        left = ast.children(only).collect();
+        guard = left.pop();
     }
     Arrow {
         left,

@@ -526,10 +526,10 @@ impl Engine {
 
     #[inline]
     fn known(&mut self, word: u64) -> Option<u32> {
-        if let Some((last, number)) = self.last {
-            if last == word {
-                return Some(number);
-            }
+        if let Some((last, number)) = self.last
+            && last == word
+        {
+            return Some(number);
         }
         let number = *self.by_word.get(&word)?;
         self.last = Some((word, number));

@@ -58,7 +58,7 @@ impl Buckets {
     pub fn burstiness(&self, to_ns: u64) -> Option<f64> {
         let span = to_ns.saturating_sub(self.from_ns) / self.width_ns + 1;
         let n = (span as usize).max(self.counts.len());
-        if n < 2 || n > BUCKETS * 2 {
+        if !(2..=BUCKETS * 2).contains(&n) {
             return None;
         }
         let mean = self.total() as f64 / n as f64;

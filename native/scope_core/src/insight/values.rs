@@ -68,10 +68,10 @@ pub fn outer(value: &[u8]) -> String {
         steps += 1;
         if first.is_none() {
             first = Some(shape(&step));
-        } else if steps == 2 {
-            if let Step::Leaf(Token::Atom(_)) = step {
-                label = Some(shape(&step));
-            }
+        } else if steps == 2
+            && let Step::Leaf(Token::Atom(_)) = step
+        {
+            label = Some(shape(&step));
         }
         Ok(())
     });

@@ -118,26 +118,28 @@ impl Machine<'_> {
             true => (ix, None),
             false => self.unpiped(ix),
         };
-        if through.captures && !is_wanted(Word::Capture) {
-            if let Some((target, arity)) = self.reader.capture(base) {
-                let (receiver, name) = match self.reader.remote(target) {
-                    Some((receiver, name)) => (Some(receiver), name),
-                    None => (None, self.reader.ast.atom(target)?),
-                };
-                let written = Written::Holes(arity);
-                return Some(Found {
-                    base,
-                    piped,
-                    receiver,
-                    name,
-                    written,
-                });
-            }
+        if through.captures
+            && !is_wanted(Word::Capture)
+            && let Some((target, arity)) = self.reader.capture(base)
+        {
+            let (receiver, name) = match self.reader.remote(target) {
+                Some((receiver, name)) => (Some(receiver), name),
+                None => (None, self.reader.ast.atom(target)?),
+            };
+            let written = Written::Holes(arity);
+            return Some(Found {
+                base,
+                piped,
+                receiver,
+                name,
+                written,
+            });
         }
-        if through.apply && !is_wanted(Word::Apply) {
-            if let Some(found) = self.applied(base, piped) {
-                return Some(found);
-            }
+        if through.apply
+            && !is_wanted(Word::Apply)
+            && let Some(found) = self.applied(base, piped)
+        {
+            return Some(found);
         }
         let ast = self.reader.ast;
         let (receiver, name, skip) = match ast.kind(base) {

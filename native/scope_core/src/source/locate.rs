@@ -166,10 +166,10 @@ impl Unit {
         }
         // What defaults make is written in the head that declares them.
         let declared = |&one: &u32| clause(one).bodiless && clause(one).position.line == line;
-        if exact.is_empty() {
-            if let Some(one) = all.clone().find(declared) {
-                return Some(one);
-            }
+        if exact.is_empty()
+            && let Some(one) = all.clone().find(declared)
+        {
+            return Some(one);
         }
         let by_column = exact
             .iter()
@@ -256,11 +256,11 @@ fn spans(ast: &Ast, scope: NodeIx) -> Vec<Span> {
                 }
             }
         }
-        if at > scope.0 {
-            if let Some(parent) = ast.parent(ix) {
-                let own = spans[slot];
-                spans[(parent.0 - scope.0) as usize].add(own);
-            }
+        if at > scope.0
+            && let Some(parent) = ast.parent(ix)
+        {
+            let own = spans[slot];
+            spans[(parent.0 - scope.0) as usize].add(own);
         }
     }
     spans

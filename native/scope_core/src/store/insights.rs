@@ -453,11 +453,7 @@ fn flows(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
 
 fn spawned(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
     list(analysis.processes.spawns_of(own), |(key, it)| {
-        let life = if it.ended > 0 {
-            us(it.lived_ns / it.ended)
-        } else {
-            Value::nil()
-        };
+        let life = it.lived_ns.checked_div(it.ended).map_or(Value::nil(), us);
         made(
             "ProcessSpawn",
             vec![

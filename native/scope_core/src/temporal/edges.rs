@@ -210,7 +210,9 @@ impl Builder<'_> {
         match event.what {
             What::Enter { jumped } => self.entered(at, jumped, around, along),
             What::End(ending) => {
-                around.map(|began| self.add(began, at, EdgeKind::Within, Basis::Within));
+                if let Some(began) = around {
+                    self.add(began, at, EdgeKind::Within, Basis::Within)
+                }
                 if ending == Ending::Error
                     && let Some(failed) = along.failed
                 {

@@ -76,10 +76,10 @@ pub(super) struct AtomCache {
 impl AtomCache {
     #[inline]
     pub(super) fn atom(&mut self, heap: Heap, word: Raw) -> Result<Atom> {
-        if let Some((last, atom)) = self.last.get() {
-            if last == word {
-                return Ok(atom);
-            }
+        if let Some((last, atom)) = self.last.get()
+            && last == word
+        {
+            return Ok(atom);
         }
         let atom = match self.core.get(&word) {
             Some(&atom) => atom,

@@ -118,10 +118,8 @@ impl Walk {
         meta: Raw,
     ) -> Result<()> {
         let regular = self.metas.look_at(self.heap, meta);
-        if regular {
-            if let Some(shape) = self.metas.shape() {
-                return builder.meta_of_shape(shape, self.metas.ints());
-            }
+        if regular && let Some(shape) = self.metas.shape() {
+            return builder.meta_of_shape(shape, self.metas.ints());
         }
         builder.begin_meta();
         self.plain(&mut builder.meta(), plain, meta)?;

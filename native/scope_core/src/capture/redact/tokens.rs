@@ -191,7 +191,7 @@ fn luhn(digits: &[u8]) -> bool {
             if digit > 9 { digit - 9 } else { digit }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The password in `scheme://user:password@host`, when `at` is at the colon before the slashes.

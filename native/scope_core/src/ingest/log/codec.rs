@@ -238,10 +238,10 @@ fn check(block: &Block) -> Result<(), Refused> {
     {
         return Err("an event is of an unknown process");
     }
-    if let Times::Narrow { base, .. } = &block.at {
-        if base.checked_add(u64::from(u32::MAX)).is_none() {
-            return Err("its times are out of range");
-        }
+    if let Times::Narrow { base, .. } = &block.at
+        && base.checked_add(u64::from(u32::MAX)).is_none()
+    {
+        return Err("its times are out of range");
     }
     if let Tokens::Narrow { bases, which, .. } = &block.token {
         let outside = |base: &u64| base.checked_add(u64::from(u32::MAX)).is_none();

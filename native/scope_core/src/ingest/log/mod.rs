@@ -246,10 +246,10 @@ impl Log {
             NO_POINT => NONE,
             point => point,
         };
-        if let Some(open) = self.open.as_ref().filter(|open| !open.foreign) {
-            if let Some(row) = open.find_begun(token) {
-                return Some(Some(point(open.point_kind[row])));
-            }
+        if let Some(open) = self.open.as_ref().filter(|open| !open.foreign)
+            && let Some(row) = open.find_begun(token)
+        {
+            return Some(Some(point(open.point_kind[row])));
         }
         let mut foreign = None;
         let sealed = self.sealed.iter().rev();

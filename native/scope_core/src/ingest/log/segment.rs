@@ -168,10 +168,10 @@ impl Index {
                 false => masked(&self.processes, &self.process_masks, word),
             };
         }
-        if let Some(token) = wanted.token {
-            if !RingSpan::may_hold(&self.rings, token) {
-                return 0;
-            }
+        if let Some(token) = wanted.token
+            && !RingSpan::may_hold(&self.rings, token)
+        {
+            return 0;
         }
         if mask == 0 {
             return 0;

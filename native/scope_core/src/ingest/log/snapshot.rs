@@ -25,12 +25,12 @@ type Visit<'a> = dyn FnMut(Row) -> ControlFlow<()> + 'a;
 impl Snapshot {
     /// Every wanted row, in order, until `visit` breaks off.
     pub fn scan(&self, mut wanted: Wanted, visit: &mut Visit<'_>) -> Result<()> {
-        if let Some(token) = wanted.token {
-            if let Some(began) = self.find_begun(token)? {
-                wanted.first_id = wanted.first_id.max(began.event_id);
-                let last = began.ended.unwrap_or(u64::MAX);
-                wanted.last_id = wanted.last_id.min(last);
-            }
+        if let Some(token) = wanted.token
+            && let Some(began) = self.find_begun(token)?
+        {
+            wanted.first_id = wanted.first_id.max(began.event_id);
+            let last = began.ended.unwrap_or(u64::MAX);
+            wanted.last_id = wanted.last_id.min(last);
         }
         let mut scan = Scan {
             snapshot: self,

@@ -148,7 +148,7 @@ impl Sim {
         let id = self.fresh();
         self.run.truth.insert(id, mail.uid);
         let seen = self.step >= self.world.from_step
-            && !(self.random.below(1000) < u64::from(self.world.dropped));
+            && (self.random.below(1000) >= u64::from(self.world.dropped));
         if !seen {
             return;
         }
