@@ -163,3 +163,35 @@ fn a_full_disk_and_a_small_one_keep_the_newest_and_count_the_rest() {
     assert_eq!(full.kept + full.evicted, 80_002);
     assert_eq!(full.spill_error.as_deref(), Some("no space left"));
 }
+
+/// A bound of age drops what is older, and nothing that is younger, whatever block it shares.
+#[test]
+#[cfg_attr(miri, ignore)]
+fn nothing_younger_than_the_bound_of_age_is_dropped() {
+    const AGE_NS: u64 = 200_000;
+    let rig = Rig::new(1 << 14, 1000);
+    let young = Arc::new(RuntimeStore::new(RuntimeLimits {
+        event_log_age_ns: AGE_NS,
+        ..RuntimeLimits::default()
+    }));
+    rig.capture.subscribe(&young);
+    for step in 0..30_000u64 {
+        let token = rig.enter(step % 7, (step % 5) as u32);
+        rig.pass(20);
+        rig.exit(step % 7, token);
+        if step % 500 == 0 {
+            rig.ingest(&mut Alive);
+        }
+    }
+    rig.ingest(&mut Alive);
+    let everything = all(&rig.store, &EventFilter::default());
+    let newest = everything.last().unwrap().at_ns;
+    let younger = everything
+        .iter()
+        .filter(|event| event.at_ns + AGE_NS >= newest)
+        .count() as u64;
+    // Not read as events: reading looks at the clock of the machine, which runs otherwise than this one.
+    let kept = young.read(|inner| inner.log.len());
+    assert!(kept >= younger, "{kept} of {younger} are kept");
+    assert!(kept < everything.len() as u64 / 2, "{kept} are kept");
+}

@@ -86,7 +86,7 @@ impl Log {
         open.map(|open| open.max_ns())
     }
 
-    /// The oldest segment, wherever it is; without one what there is.
+    /// The oldest segment, wherever it is; without one the oldest block, and without that what there is.
     fn evict_oldest(&mut self) -> bool {
         if self.sealed.is_empty() {
             if self.building.blocks.is_empty() {
@@ -97,7 +97,7 @@ impl Log {
                 self.forget_late(0, u64::MAX);
                 return rows > 0;
             }
-            self.seal();
+            self.seal_oldest_block();
         }
         match self.sealed.pop_front() {
             Some(segment) => {
@@ -105,6 +105,17 @@ impl Log {
                 true
             }
             None => false,
+        }
+    }
+
+    /// The oldest block of the segment that is being filled becomes a segment by itself: the younger ones stay.
+    fn seal_oldest_block(&mut self) {
+        let building = std::mem::take(&mut self.building);
+        for (at, block) in building.blocks.into_iter().enumerate() {
+            self.building.push(block);
+            if at == 0 {
+                self.seal();
+            }
         }
     }
 
