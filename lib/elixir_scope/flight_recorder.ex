@@ -167,8 +167,7 @@ defmodule ElixirScope.FlightRecorder do
     # So that terminate/2 runs when the supervisor ends us.
     Process.flag(:trap_exit, true)
     me = self()
-    # No bound of age: the log keeps it by dropping whole segments, and with them events that are younger.
-    log = [bytes: opts.log_bytes]
+    log = [bytes: opts.log_bytes, age_ms: opts.keep_ms]
 
     with {:ok, repository} <- ASTRepository.new(event_log: log),
          {:ok, triggers} <- Triggers.new(repository, opts.on) do
