@@ -35,9 +35,8 @@ defmodule ElixirScope.FlightRecorder do
       * a function of one argument - it gets the events since it was asked last (`ElixirScope.ASTRepository.RuntimeEvent`s, at most
         1,000 at a time, oldest first), and saves when it gives a true value. It runs in a process of its own, for at most
         a second; when it raises or takes longer, that is counted as `:conditions_failed`
-    * `:keep_ms` - how far back the text tells (30_000); of these, the last 200 events
-    * `:log_bytes` - the room for events in memory (32 MiB), and so how far back a saved repository goes: as far as there is
-      room, whatever `:keep_ms` says. `TemporalBridge.get_events_in_range/4` has the time that is wanted
+    * `:keep_ms` - how far back it remembers (30_000): events that are older go, block by block. The text tells the last 200
+    * `:log_bytes` - the room for events in memory (32 MiB): what has none goes, oldest first, whatever its age
     * `:max_files`, `:max_bytes` - of saved files in `dir`, texts included (20, 256 MiB): the oldest are removed. The newest
       stays in any case
     * `:debounce_ms` - what triggers within so long after a save is counted and not saved (1_000)

@@ -17,7 +17,7 @@ defmodule ElixirScope.Instrumentation.Weave.Patterns do
   defp collect({:_, _, context}, acc) when is_atom(context), do: acc
 
   defp collect({name, meta, nil} = var, acc) when is_atom(name) do
-    if is_integer(meta[:version]), do: [var | acc], else: acc
+    if is_integer(meta[:version]) and not placeholder?(name, meta), do: [var | acc], else: acc
   end
 
   defp collect({name, _, context}, acc) when is_atom(name) and is_atom(context), do: acc
@@ -25,6 +25,9 @@ defmodule ElixirScope.Instrumentation.Weave.Patterns do
   defp collect({left, right}, acc), do: collect(right, collect(left, acc))
   defp collect([head | tail], acc), do: collect(tail, collect(head, acc))
   defp collect(_, acc), do: acc
+
+  # From Elixir 1.17 on, `&1` is a variable of this name that the compiler has counted.
+  defp placeholder?(name, meta), do: name == :capture and Keyword.has_key?(meta, :counter)
 
   @doc "A scope (name to variable) with the variables of patterns."
   def into(scope, patterns), do: patterns |> variables() |> Enum.reduce(scope, &Map.put(&2, elem(&1, 0), &1))
