@@ -16,6 +16,9 @@ defmodule ElixirScope.Sources.Logger do
       called is told by a warning
     * what ElixirScope logs itself is left out
 
+  From Elixir 1.15 on `Logger` keeps reports of supervisors and of `:proc_lib` from all handlers unless it is told otherwise:
+  `config :logger, handle_sasl_reports: true`. What generic servers and tasks report is not concerned.
+
   `:level` of the handler is `:all` by default: the levels of `:logger` and of modules apply before.
   """
 

@@ -20,11 +20,27 @@ defmodule ElixirScope.Sources.LoggerTest do
   setup do
     level = Logger.level()
     Logger.configure(level: :debug)
+    let_sasl_through()
 
     on_exit(fn ->
       Sources.detach()
       Logger.configure(level: level)
     end)
+  end
+
+  # From Elixir 1.15 on Logger stops reports of supervisors and of `:proc_lib` before any handler sees them, unless it is
+  # configured with `handle_sasl_reports: true`: this is what that does.
+  defp let_sasl_through do
+    with {:logger_translator, {translate, %{sasl: false} = options}} <-
+           List.keyfind(:logger.get_primary_config().filters, :logger_translator, 0) do
+      put = fn options ->
+        :ok = :logger.remove_primary_filter(:logger_translator)
+        :ok = :logger.add_primary_filter(:logger_translator, {translate, options})
+      end
+
+      put.(%{options | sasl: true})
+      on_exit(fn -> put.(options) end)
+    end
   end
 
   defp collect(what \\ [:records, :crashes]) do
