@@ -5,6 +5,9 @@ defmodule ElixirScope.Property.EditsTest do
   """
   use ExUnit.Case, async: true
 
+  # Thousands of edits: on a busy machine more than a minute.
+  @moduletag timeout: 300_000
+
   alias ElixirScope.ASTRepository.DifferentialUpdater
   alias ElixirScope.Core.Source
 
