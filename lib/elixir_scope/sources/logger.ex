@@ -17,7 +17,8 @@ defmodule ElixirScope.Sources.Logger do
     * what ElixirScope logs itself is left out
 
   From Elixir 1.15 on `Logger` keeps reports of supervisors and of `:proc_lib` from all handlers unless it is told otherwise:
-  `config :logger, handle_sasl_reports: true`. What generic servers and tasks report is not concerned.
+  `config :logger, handle_sasl_reports: true`. What supervisors report is text by then: a log record, and no crash with its
+  child. What generic servers and tasks report is not concerned.
 
   `:level` of the handler is `:all` by default: the levels of `:logger` and of modules apply before.
   """

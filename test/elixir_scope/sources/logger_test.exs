@@ -194,6 +194,8 @@ defmodule ElixirScope.Sources.LoggerTest do
       assert until(fn crash -> crash.exception == MatchError end).type == :process
     end
 
+    # From Elixir 1.15 on, Logger makes text of what supervisors report before any handler sees it; see the module's doc.
+    @tag skip: Version.match?(System.version(), ">= 1.15.0") && "Logger makes text of supervisors' reports"
     test "of a supervisor's child, with the child" do
       quietly(fn ->
         {:ok, pid} =
