@@ -11,14 +11,14 @@ defmodule ElixirScope.Instrumentation.Secrets do
   def withheld, do: @withheld
 
   @doc "Is a variable of this name (as its author wrote it) one of them?"
-  def secret?(name) when is_atom(name), do: Core.Values.secret_name?(Atom.to_string(name))
+  def secret?(name) when is_atom(name), do: name |> Atom.to_string() |> secret?()
+  def secret?(name) when is_binary(name), do: Core.Values.secret_name?(name)
 
-  @doc "The author's name of a variable of abstract code: Elixir writes `_name@1`, Erlang `Name`."
+  @doc "The author's name of a variable of abstract code, as text: Elixir writes `_name@1`, Erlang `Name`."
   def source_name(name) do
     name
     |> Atom.to_string()
     |> String.trim_leading("_")
     |> String.replace(~r/@\d+\z/, "")
-    |> String.to_atom()
   end
 end
