@@ -82,6 +82,9 @@ rustler::atoms! {
     truncated,
     unregister,
     value,
+    variable,
+    version,
+    column,
     values,
 
     // values

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
 use scope_core::atoms::{self as names, Atom};
-use scope_core::capture::points::FunctionKey;
+use scope_core::capture::points::{FunctionKey, PointKind};
 use scope_core::error::{Error, Result};
 use scope_core::ingest::{
     CallStats, EdgeKind, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore, split,
@@ -299,14 +299,27 @@ pub fn encode_event<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
         Some(point) => encode_key(env, &point.function)?,
         None => nil,
     };
+    // What a binding binds, as the compiler numbers it.
+    let (variable, version) = match event.point.map(|point| point.kind) {
+        Some(PointKind::Binding { name, version }) => {
+            (encode_atom(env, name)?, version.encode(env))
+        }
+        _ => (nil, nil),
+    };
     let (_, value) = split(event.kind, event.blob.as_deref().unwrap_or_default());
     let value = match value {
         [] => nil,
         // An event is told even when its value cannot be.
         value => (atoms::value(), values::decode(env, value).unwrap_or(nil)).encode(env),
     };
-    let pairs: [(rustler::Atom, Term<'a>); 11] = [
+    let pairs: [(rustler::Atom, Term<'a>); 14] = [
         (atoms::value(), value),
+        (atoms::variable(), variable),
+        (atoms::version(), version),
+        (
+            atoms::column(),
+            event.point.and_then(|point| point.column).encode(env),
+        ),
         (atoms::event_id(), event.event_id.encode(env)),
         (atoms::kind(), encode_event_kind(event.kind).encode(env)),
         (atoms::at_ns(), event.at_ns.encode(env)),

@@ -44,14 +44,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
       function: function,
       arity: arity,
       line: raw[:line],
+      column: raw[:column],
+      variable: raw[:variable],
       metadata: metadata(raw)
     }
   end
 
   defp metadata(raw) do
-    for {name, value} when value != nil <- [value: value(raw), reason: raw[:reason]],
-        into: %{},
-        do: {name, value}
+    known = [value: value(raw), reason: raw[:reason], variable: raw[:variable], version: raw[:version]]
+    for {name, value} when value != nil <- known, into: %{}, do: {name, value}
   end
 
   @doc "What an event recorded: `{:ok, term}` or `nil`."

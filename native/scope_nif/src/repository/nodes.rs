@@ -242,6 +242,9 @@ pub(super) fn encode_event<'a>(
     let then = place.as_ref().ok().and_then(|node| node.then.clone());
     let mut metadata = Vec::new();
     metadata.extend(reason.map(|reason| (intern("reason"), Value::Atom(reason))));
+    if let PointKind::Binding { version, .. } = point.kind {
+        metadata.push((intern("version"), Value::Int(i64::from(version))));
+    }
     metadata.extend(then.as_ref().map(|then| (intern("then"), then_value(then))));
     let metadata = Value::record(metadata);
     let node = place.map(|node| node.id.clone());
