@@ -237,10 +237,16 @@ defmodule ElixirScope.ASTRepository do
   defdelegate correlate_event(repository, event), to: RuntimeCorrelator
 
   @doc """
-  What happened at a module, function or clause: activations from the event log, oldest first; the newest `limit:` of
-  them (1000). Errors: `:not_found` for a node that the repository does not hold.
+  What happened at a node, of every kind and with values: events of the log, oldest first. For a module, a function or a clause all
+  that happened in it; for any other node what was recorded at it, or inside of it.
+
+    * `:limit` - the newest so many (1000)
+    * `:types` - of these types only: `[:binding, :exception]`; see `ElixirScope.ASTRepository.RuntimeEvent.types/0`. Without it
+      everything but ends, which a `:call` tells of itself
+
+  Errors: `:not_found` for a node that the repository does not hold, `:unknown` for an option or type.
   """
-  @spec get_correlated_events(repository(), ast_node_id(), [{:limit, non_neg_integer()}]) ::
+  @spec get_correlated_events(repository(), ast_node_id(), limit: non_neg_integer(), types: [atom()]) ::
           {:ok, [RuntimeEvent.t()]} | {:error, :not_found | Error.t()}
   defdelegate get_correlated_events(repository, ast_node_id, opts \\ []),
     to: RuntimeCorrelator,

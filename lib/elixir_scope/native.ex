@@ -110,6 +110,7 @@ defmodule ElixirScope.Native do
   def capture_suspects(_quiet_ms, _limit), do: missing()
   def capture_retire(_pid, _stack, _ticks), do: missing()
   def capture_register(_module, _build, _points), do: missing()
+  def capture_since(_module), do: missing()
   def capture_switch(_selection, _on), do: missing()
   def capture_accounts, do: missing()
 
@@ -165,7 +166,7 @@ defmodule ElixirScope.Native do
   def repository_node_large(_ref, _id), do: missing()
   def repository_node_place(_ref, _id), do: missing()
   def repository_node_points(_ref, _id), do: missing()
-  def repository_node_events(_ref, _id, _limit), do: missing()
+  def repository_node_events(_ref, _id, _types, _limit), do: missing()
   def repository_query(_ref, _plan, _timeout_ms), do: missing()
   def repository_stats(_ref), do: missing()
   def repository_health(_ref), do: missing()

@@ -11,12 +11,13 @@ defmodule ElixirScope.ASTRepository.Contents do
     ModuleData
   }
 
-  alias ElixirScope.ASTRepository.{Nodes, Processes, Query, Questions, Repository}
+  alias ElixirScope.ASTRepository.{Nodes, Observed, PatternDetector, Processes, Query, Questions, Repository}
   alias ElixirScope.Core
 
-  @computed ~w(modules function_definitions instrumentation_points correlation_index performance_correlation
-               call_graph dependency_graph data_flow_graph supervision_tree hybrid_insights static_analysis runtime_analysis last_updated domain_concepts business_rules
-               architectural_patterns)a
+  @computed ~w(modules function_definitions pattern_matches instrumentation_points correlation_index
+               performance_correlation call_graph dependency_graph data_flow_graph supervision_tree hybrid_insights
+               static_analysis runtime_analysis last_updated domain_concepts business_rules architectural_patterns
+               runtime_event_bridge temporal_correlation execution_timelines variable_lifecycles causal_relationships)a
   @carried ~w(repository_id creation_timestamp version configuration)a
   @hidden ~w(ref pid)a
 
@@ -32,15 +33,7 @@ defmodule ElixirScope.ASTRepository.Contents do
   end
 
   def fetch(repository, field) do
-    with {:ok, _handle} <- Handle.repository(repository) do
-      if field in names(),
-        do:
-          Fault.not_implemented(
-            "Repository.fetch(repository, #{inspect(field)})",
-            "computed now: #{inspect(@computed)}"
-          ),
-        else: Fault.unknown(:field, field, names())
-    end
+    with {:ok, _handle} <- Handle.repository(repository), do: Fault.unknown(:field, field, names())
   end
 
   defp compute(:modules, handle) do
@@ -92,6 +85,21 @@ defmodule ElixirScope.ASTRepository.Contents do
          do: {row.ast_node_id, row.runtime_insights}
        )}
     end
+  end
+
+  defp compute(field, handle)
+       when field in [
+              :runtime_event_bridge,
+              :temporal_correlation,
+              :execution_timelines,
+              :variable_lifecycles,
+              :causal_relationships
+            ],
+       do: Observed.field(field, handle)
+
+  # By kind: what is found is no error, and stands in no order of its own.
+  defp compute(:pattern_matches, handle) do
+    with {:ok, findings} <- PatternDetector.findings(handle), do: {:ok, Enum.group_by(findings, & &1.kind)}
   end
 
   defp compute(:domain_concepts, handle), do: meanings(handle, :concepts)

@@ -31,7 +31,12 @@ defmodule ElixirScope.ASTRepository.FunctionData do
   (`ElixirScope.ASTRepository.InstrumentationPoint`). `:memory_usage` (`ElixirScope.ASTRepository.MemoryUsage`) and the `:cpu_usage` of
   `:performance_profile` need a trace of garbage collection and of scheduling, and are `nil` without.
 
-  `:test_cases` and `:execution_history` hold what a caller stored; `nil` otherwise.
+  From the event log: `:execution_history` (the newest 100 activations, oldest first, as `ElixirScope.ASTRepository.RuntimeEvent`s
+  with arguments and results where these were recorded; `nil` when the log holds none), and, filled by
+  `get_function(repo, key, fields: [:variable_lifecycles])` only, `:variable_lifecycles` (`ElixirScope.ASTRepository.VariableLifecycle`
+  of each version of each variable). Both are `nil` in rows of queries.
+
+  `:test_cases` (`ElixirScope.ASTRepository.TestCase`) holds what `mix elixir_scope.test` or a caller stored; `nil` otherwise.
   """
 
   alias ElixirScope.ASTRepository.{
@@ -50,7 +55,8 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     ScopeAnalysis
   }
 
-  alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, VariableInfo, VariableMutation}
+  alias ElixirScope.ASTRepository.{ParameterAnalysis, ReturnAnalysis, RuntimeEvent}
+  alias ElixirScope.ASTRepository.{VariableInfo, VariableLifecycle, VariableMutation}
 
   defstruct [
     :module_name,
@@ -92,7 +98,9 @@ defmodule ElixirScope.ASTRepository.FunctionData do
     :creation_timestamp,
     :last_modified,
     :last_executed,
-    :execution_history
+    :execution_history,
+    # Beyond the specification.
+    :variable_lifecycles
   ]
 
   @typedoc "Module, name and arity: what identifies a function."
@@ -138,6 +146,7 @@ defmodule ElixirScope.ASTRepository.FunctionData do
           creation_timestamp: DateTime.t() | nil,
           last_modified: DateTime.t() | nil,
           last_executed: DateTime.t() | nil,
-          execution_history: list() | nil
+          execution_history: [RuntimeEvent.t()] | list() | nil,
+          variable_lifecycles: [VariableLifecycle.t()] | nil
         }
 end

@@ -28,7 +28,8 @@ defmodule ElixirScope.ASTRepository.ModuleData do
   `ElixirScope.ASTRepository.get_ast_node/2` gives the node of one id.
 
   `:error_patterns` (`ElixirScope.ASTRepository.ExceptionPattern`: reasons, how often, where they began) comes from the event log.
-  `:first_instrumented` is not recorded: it holds what a caller stored.
+  `:first_instrumented` is when this VM first knew points of it, unless a caller stored a time; `nil` where it was not instrumented in
+  this VM, and in rows of queries.
   """
 
   alias ElixirScope.ASTRepository.{BusinessRule, ComplexityMetrics, ExecutionStatistics, FunctionData}

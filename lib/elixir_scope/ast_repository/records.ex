@@ -3,11 +3,11 @@ defmodule ElixirScope.ASTRepository.Records do
   # Modules and functions: stored as they come, read with what is computed. What the caller may get wrong is
   # checked before anything is stored.
 
-  alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, ModuleData, Schema}
+  alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, ModuleData, Observed, Schema}
   alias ElixirScope.Core
 
-  # Not read unless asked for: it holds every node of the module.
-  @on_request [:ast_node_mapping]
+  # Not read unless asked for: every node of the module; every variable of the function with its values.
+  @on_request [:ast_node_mapping, :variable_lifecycles]
 
   # Modules
 
@@ -43,7 +43,7 @@ defmodule ElixirScope.ASTRepository.Records do
          :ok <- module_name(name),
          {:ok, wanted} <- wanted(ModuleData, opts),
          {:ok, {_version, fields}} <- Core.Repository.get_module(ref, name, wanted) do
-      {:ok, struct(ModuleData, fields)}
+      {:ok, ModuleData |> struct(fields) |> Observed.of_module(wanted)}
     else
       error -> absent(error)
     end
@@ -133,7 +133,7 @@ defmodule ElixirScope.ASTRepository.Records do
          :ok <- Schema.function_key(key),
          {:ok, wanted} <- wanted(FunctionData, opts),
          {:ok, {_version, fields}} <- Core.Repository.get_function(ref, key, wanted) do
-      {:ok, struct(FunctionData, fields)}
+      {:ok, FunctionData |> struct(fields) |> Observed.of_function(wanted, repository, key)}
     else
       error -> absent(error)
     end

@@ -77,12 +77,23 @@ defmodule ElixirScope.ASTRepository.Repository do
     * `:domain_concepts` - `%{module => ElixirScope.ASTRepository.DomainConcept}`
     * `:business_rules` - `%{ast_node_id => ElixirScope.ASTRepository.BusinessRule}`
     * `:architectural_patterns` - `%{"Module:pattern" => ElixirScope.ASTRepository.ArchPattern}`
+    * `:pattern_matches` - `%{kind => [ElixirScope.ASTRepository.CodeSmell]}`, see `ElixirScope.ASTRepository.PatternDetector`
     * `:static_analysis`, `:runtime_analysis` - maps of counts
     * `:last_updated` - `DateTime` of the last change
     * `:repository_id`, `:creation_timestamp`, `:version`, `:configuration` - what the handle carries
 
-  The other fields of the specification give `{:error, %ElixirScope.Error{reason: :not_implemented}}` until a
-  later step computes them; any other name gives `:unknown`.
+  Of the event log, from its newest 10,000 events:
+
+    * `:temporal_correlation` - `%{{from_ns, to_ns} => [event_id]}`: at most 60 ranges of one length, those in which something happened
+    * `:execution_timelines` - `%{ast_node_id => ElixirScope.ASTRepository.ExecutionTimeline}` of functions: their own activations,
+      without what happened within (`TemporalBridge.execution_timeline/3` has that)
+    * `:variable_lifecycles` - `%{variable_id => ElixirScope.ASTRepository.VariableLifecycle}` of the functions that ran, at most 200
+      of them, with 20 values each
+    * `:causal_relationships` - `%{"from-to:kind" => ElixirScope.ASTRepository.CausalRelationship}` by event ids, without plain calls
+    * `:runtime_event_bridge` - whether events come in, and what became of them: `%{capturing:, log:, capture:}`, as of
+      `ElixirScope.ASTRepository.TemporalBridge.stats/1` and `ElixirScope.Capture.stats/0` (`nil` without the native library)
+
+  Any other name gives `:unknown`, with the nearest right one.
   """
   @spec fetch(ASTRepository.repository(), atom()) :: {:ok, term()} | {:error, Error.t()}
   defdelegate fetch(repository, field), to: Contents

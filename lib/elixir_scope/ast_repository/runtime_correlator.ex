@@ -167,15 +167,22 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
     match?({:ok, _}, resolve(repository, %RuntimeEvent{correlation_id: id}, strategy: :correlation_id))
   end
 
-  @doc "What happened at a node: events of the log, oldest first; the newest `limit` of them (1000)."
+  @doc """
+  What happened at a node and inside of it, of every kind, with values: events of the log, oldest first. Of a module or function
+  everything in it; of a clause, what its activations did; of any other node what was recorded at it (a binding at its variable, an
+  expression at its call, ...), and nothing where nothing was.
+
+    * `:limit` - the newest so many (1000)
+    * `:types` - of these types only, as of `ElixirScope.ASTRepository.TemporalBridge`
+  """
   @spec correlated_events(term(), String.t(), keyword()) ::
           {:ok, [RuntimeEvent.t()]} | {:error, :not_found | Error.t()}
   def correlated_events(repository, node, opts) do
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- Schema.node_id(node),
-         {:ok, limit} <- events_limit(opts),
-         {:ok, events} <- Core.Repository.node_events(ref, node, limit) do
-      {:ok, events}
+         {:ok, types, limit} <- events_options(opts),
+         {:ok, events} <- Core.Repository.node_events(ref, node, types, limit) do
+      {:ok, Enum.map(events, &struct(RuntimeEvent, Map.delete(&1, :__struct__)))}
     else
       {:error, %{reason: :not_found, details: %{what: "node"}}} -> {:error, :not_found}
       error -> error
@@ -340,7 +347,18 @@ defmodule ElixirScope.ASTRepository.RuntimeCorrelator do
   defp strategies(other),
     do: Fault.invalid(:options, other, "the only option is strategy: #{inspect(@strategies)}")
 
-  defp events_limit([]), do: {:ok, @events_default}
-  defp events_limit(limit: limit) when is_integer(limit) and limit in 0..@events_max, do: {:ok, limit}
-  defp events_limit(other), do: Fault.invalid(:options, other, "the only option is limit: 0..#{@events_max}")
+  defp events_options(opts) do
+    with true <- Keyword.keyword?(opts) || Fault.invalid(:options, opts, "give a keyword list"),
+         nil <- Enum.find(Keyword.keys(opts), &(&1 not in [:limit, :types])),
+         {:types, {:ok, types}} <- {:types, RuntimeEvent.types(opts[:types])},
+         limit when is_integer(limit) and limit in 0..@events_max <-
+           Keyword.get(opts, :limit, @events_default) do
+      {:ok, types, limit}
+    else
+      {:error, _} = error -> error
+      {:types, error} -> error
+      name when is_atom(name) and name != nil -> Fault.unknown(:option, name, [:limit, :types])
+      limit -> Fault.invalid(:limit, limit, "give an integer from 0 to #{@events_max}")
+    end
+  end
 end

@@ -36,15 +36,26 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
     with :ok <- Schema.node_id(node), do: ask(repository, %{node: node}, opts)
   end
 
-  @doc "Events of a process of this VM."
-  @spec get_events_for_process(term(), pid(), keyword()) :: answer()
+  @doc """
+  Events of a process of this VM; or, in a repository that was saved, of one of the VM that recorded it, named as its
+  events name it in `metadata.process`: `"#PID<0.123.0>"`.
+  """
+  @spec get_events_for_process(term(), pid() | String.t(), keyword()) :: answer()
   def get_events_for_process(repository, pid, opts \\ [])
 
   def get_events_for_process(repository, pid, opts) when is_pid(pid) and node(pid) == node(),
     do: ask(repository, %{pid: pid}, opts)
 
-  def get_events_for_process(_repository, other, _opts),
-    do: Fault.invalid(:pid, other, "give a pid of this node")
+  def get_events_for_process(repository, "#PID<" <> _ = process, opts),
+    do: ask(repository, %{pid: process}, opts)
+
+  def get_events_for_process(_repository, other, _opts) do
+    Fault.invalid(
+      :pid,
+      other,
+      "give a pid of this node, or as text one of the VM that was recorded: \"#PID<0.123.0>\""
+    )
+  end
 
   @doc "Events of an activation: the call, and what happened within it; or those stored with this correlation id."
   @spec get_events_for_correlation(term(), term(), keyword()) :: answer()
@@ -109,12 +120,14 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
     else
       field =
         case wanted do
-          %{pid: pid} -> {:pid, pid}
+          %{pid: pid} when is_pid(pid) -> {:pid, pid}
+          %{pid: _past} -> {:pid, :none}
           %{token: id} -> {:correlation_id, id}
           _ -> nil
         end
 
-      filter = {wanted[:node], opts[:types], wanted[:from], wanted[:to], field, opts[:newest_first]}
+      node = with {module, name, arity} <- wanted[:node], do: "#{inspect(module)}.#{name}/#{arity}"
+      filter = {node, opts[:types], wanted[:from], wanted[:to], field, opts[:newest_first]}
 
       with {:ok, events} <- Core.Events.brought(ref, filter, opts[:limit]),
            do: {:ok, Enum.map(events, &event/1)}
@@ -151,6 +164,60 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
         {:ok, Keyword.merge(defaults, opts)}
     end
   end
+
+  @doc false
+  # Of a process, between two times.
+  def process_events(repository, process, {from_ns, to_ns}, opts),
+    do: ask(repository, %{pid: process, from: from_ns, to: to_ns}, opts)
+
+  @doc false
+  # Of a function (`{module, name, arity}`, known or not) or a node, between two times.
+  def function_events(repository, node, {from_ns, to_ns}, opts),
+    do: ask(repository, %{node: node, from: from_ns, to: to_ns}, opts)
+
+  @doc """
+  What happened in order, with who called whom: an `ElixirScope.ASTRepository.ExecutionTimeline`.
+
+      {:ok, timeline} = TemporalBridge.execution_timeline(repo, {MyApp.Cart, :total, 1}, limit: 50)
+      for entry <- timeline.entries, do: {entry.depth, entry.kind, entry.event.function}
+
+  The target is a pid (or the text of one of a saved repository), a `correlation_id` or an event (the activation with
+  all in it, and what its tail calls went on as), `{module, name, arity}`, a module or the id of a node (its newest activations, each with
+  all in it), `{:correlation, id}` of events that a caller stored, `{from_ns, to_ns}`, or `:all`.
+
+    * `:limit` - entries (500, at most 20,000). Of a process, a node or all: the newest, unless `newest_first: false`
+    * `:from`, `:to` - nanoseconds since 1970, both included
+    * `:types` - of these types only; without it everything but scheduling and garbage collections
+    * `:process` - of this process only, a pid or its text
+    * `:depth` - entries no deeper than this, 0 for the outermost
+
+  Errors: `:not_found`, `:unknown` for an option or a type, `:invalid_argument`.
+  """
+  @spec execution_timeline(term(), term(), keyword()) ::
+          {:ok, ElixirScope.ASTRepository.ExecutionTimeline.t()} | {:error, Error.t()}
+  defdelegate execution_timeline(repository, target, opts \\ []), to: __MODULE__.Timelines, as: :build
+
+  @doc """
+  The lives of variables: where each version is bound, by what, where it is used, and what it was, value by value, in which
+  activation. A list of `ElixirScope.ASTRepository.VariableLifecycle`, in the order of the source.
+
+      {:ok, [total]} = TemporalBridge.variable_lifecycle(repo, {MyApp.Cart, :total, 1}, name: :sum, version: 2)
+      for value <- total.values, do: {value.at, value.value}
+
+  The target is `{module, name, arity}`, the id of a function or clause, the id of a node (the variables that are bound there, take
+  their value from it, or are used there), a `correlation_id` or an event (that activation only). Values come from recorded bindings
+  (`capture: [:variables]`, `:parameters`) and arguments (`:args`); without them there are the source's facts and no values.
+
+    * `:name`, `:version` - of this name, of this version of the source only
+    * `:values` - the newest so many of each (100)
+    * `:events` - so many of the newest events of the function are looked at (10,000, at most 100,000)
+    * `:from`, `:to` - nanoseconds since 1970
+
+  Errors: `:not_found`, `:unknown` for an option, `:invalid_argument`.
+  """
+  @spec variable_lifecycle(term(), term(), keyword()) ::
+          {:ok, [ElixirScope.ASTRepository.VariableLifecycle.t()]} | {:error, Error.t()}
+  defdelegate variable_lifecycle(repository, target, opts \\ []), to: __MODULE__.Lifecycles, as: :build
 
   # Causes, states and steps: see `ElixirScope.ASTRepository.TemporalBridge.Causes`.
   alias ElixirScope.ASTRepository.TemporalBridge.Causes

@@ -43,6 +43,9 @@ defmodule ElixirScope.Core.Capture do
     invalid("points are registered with a module, a positive build and a list")
   end
 
+  @doc "When points of a module were registered first in this VM: `{:ok, nanoseconds since 1970 | nil}`."
+  def since(module), do: Core.call(fn -> Native.capture_since(module) end)
+
   def switch(selection, on), do: Core.call(fn -> Native.capture_switch(selection, on) end)
 
   # the consumer

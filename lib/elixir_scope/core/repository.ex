@@ -45,7 +45,9 @@ defmodule ElixirScope.Core.Repository do
 
   def node_place(ref, id), do: Core.call(fn -> Native.repository_node_place(ref, id) end)
   def node_points(ref, id), do: Core.call(fn -> Native.repository_node_points(ref, id) end)
-  def node_events(ref, id, limit), do: Core.call(fn -> Native.repository_node_events(ref, id, limit) end)
+
+  def node_events(ref, id, types, limit),
+    do: Core.call(fn -> Native.repository_node_events(ref, id, types, limit) end)
 
   # correlation
   def put_correlation(ref, id, node), do: Core.call(fn -> Native.correlation_put(ref, id, node) end)

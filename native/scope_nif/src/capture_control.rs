@@ -139,6 +139,13 @@ fn capture_register<'a>(
     error::reply(env, registered)
 }
 
+/// `capture_since(module)`: `{:ok, ns | nil}`, when points of the module were registered first.
+#[rustler::nif]
+fn capture_since<'a>(env: Env<'a>, module: Term<'a>) -> Term<'a> {
+    let since = runtime::core_atom(module).and_then(|module| existing()?.points.since(module));
+    (atoms::ok(), since).encode(env)
+}
+
 /// `capture_switch(:all | module | {m, f, a} | [literal], on?)`: `{:ok, how_many_points}`.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn capture_switch<'a>(env: Env<'a>, selection: Term<'a>, on: bool) -> Term<'a> {

@@ -136,7 +136,16 @@ struct Inner {
     functions: Vec<FunctionKey>,
     function_numbers: AHashMap<FunctionKey, u32>,
     modules: AHashMap<Atom, Vec<Range>>,
+    /// When a module's first build was registered: nanoseconds since 1970.
+    since: AHashMap<Atom, u64>,
     off: Off,
+}
+
+fn now_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    })
 }
 
 /// What was switched off by name stays off for builds that are registered later.
@@ -211,7 +220,9 @@ impl PointRegistry {
             if inner.off.holds(&point.function) {
                 self.flags.set_off(dense, true);
             }
-            let ranges = inner.modules.entry(point.function.module).or_default();
+            let module = point.function.module;
+            inner.since.entry(module).or_insert_with(now_ns);
+            let ranges = inner.modules.entry(module).or_default();
             if ranges.last() != Some(&range) {
                 ranges.push(range);
             }
@@ -225,6 +236,11 @@ impl PointRegistry {
         // Last, and with release: a probe that finds the build finds its flags set.
         self.builds.insert(build, range);
         Ok(range)
+    }
+
+    /// When points of a module were registered first: nanoseconds since 1970. `None` when there are none.
+    pub fn since(&self, module: Atom) -> Option<u64> {
+        self.inner.read().since.get(&module).copied()
     }
 
     /// The dense number of a function that the VM traces, made when it is first seen: then `function` says which it is.

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::ast::{Kind, NodeIx};
 use crate::atoms::Atom;
-use crate::capture::points::{FunctionKey, PointInfo};
+use crate::capture::points::{FunctionKey, PointInfo, PointKind};
 use crate::error::{Error, Result};
 use crate::source::{Found, NodeId, Unit, module_text};
 use crate::store::history::build_text;
@@ -157,7 +158,8 @@ impl Repository {
         quick.then(|| self.node_of_point(literal, point))
     }
 
-    /// The id of the clause, call or `try` of a point, as far as the source is known; its function otherwise.
+    /// The id of the clause of a point, or of the node in it that it reports of, as far as the source is known; its function
+    /// otherwise.
     pub fn node_of_point(&self, literal: u64, point: &PointInfo) -> Result<Arc<str>> {
         self.place_of_point(literal, point)
             .map(|node| node.id.clone())
@@ -275,6 +277,28 @@ fn stands_there(unit: &Unit, point: &PointInfo) -> bool {
         })
 }
 
+/// The node inside of a clause that a point reports of. Without a column nothing is certain but the clause.
+fn inner_of_point(unit: &Unit, clause: u32, point: &PointInfo) -> Option<NodeIx> {
+    let variable = match point.kind {
+        PointKind::Clause | PointKind::Tail(_) | PointKind::Try | PointKind::Branch => return None,
+        PointKind::Foreign => return None,
+        PointKind::Binding { name, .. } => Some(name),
+        _ => None,
+    };
+    let ast = unit.ast();
+    let clause = unit.clauses()[clause as usize].node;
+    let place = (Some(point.line), Some(point.column?));
+    let mut inside = (clause.0 + 1..ast.end(clause)).map(NodeIx);
+    inside.find(|ix| {
+        let kind = ast.kind(*ix);
+        kind.has_meta()
+            && ast.position(*ix) == place
+            && variable.is_none_or(|name| {
+                matches!(kind, Kind::Var | Kind::VarIn) && ast.atom(*ix) == Some(name)
+            })
+    })
+}
+
 fn found_of_point(unit: &Arc<Unit>, module: &str, point: &PointInfo) -> Found {
     let FunctionKey {
         module: name,
@@ -284,7 +308,8 @@ fn found_of_point(unit: &Arc<Unit>, module: &str, point: &PointInfo) -> Found {
     let key = (name, function, arity);
     let clause = unit.clause_at_line(key, point.line, point.column, Some(point.clause));
     if let Some(clause) = clause {
-        return Found::Clause(clause);
+        let inner = inner_of_point(unit, clause, point);
+        return inner.map_or(Found::Clause(clause), Found::Node);
     }
     // What a macro of another module put there (`__using__`, a callback) has no clause of its own here. It belongs to
     // what generated it: the innermost node at its line, or else the module.

@@ -4,7 +4,7 @@ use rustler::{Encoder, Env, Term};
 use scope_core::atoms::intern;
 use scope_core::capture::points::{FunctionKey, PointInfo, PointKind};
 use scope_core::error::{Error, Result};
-use scope_core::ingest::{Event, EventFilter, EventKind};
+use scope_core::ingest::{Event, EventKind};
 use scope_core::source::{Found, Position};
 use scope_core::store::{
     Located, Repository, View, function_id, kind_word, runtime_key, structure, word,
@@ -125,59 +125,6 @@ fn is_at(located: &Located, point: &PointInfo) -> bool {
     own == Some(clause)
 }
 
-/// The newest activations of a node, oldest first, as `RuntimeEvent`s.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn repository_node_events<'a>(
-    env: Env<'a>,
-    handle: Term<'a>,
-    id: Term<'a>,
-    limit: Term<'a>,
-) -> Term<'a> {
-    let events = || {
-        let repository = repository_of(handle)?;
-        let id = args::text(id, "ast_node_id")?;
-        let limit = args::count(limit, "limit")? as usize;
-        let begun = EventFilter {
-            functions: Some(with_former_names(
-                &repository,
-                functions_of(&repository, id)?,
-            )),
-            kinds: Some(vec![EventKind::Enter]),
-            newest_first: true,
-            ..EventFilter::default()
-        };
-        let located = repository.locate(id).ok();
-        let clause = located.and_then(|located| {
-            let clause = located.clause()?;
-            Some(located.unit.clause_id(clause))
-        });
-        // Other clauses of the function fall away below, so more are read than are asked for.
-        let read = if clause.is_some() {
-            limit.saturating_mul(8).max(limit)
-        } else {
-            limit
-        };
-        let found = repository.runtime().events(&begun, read)?;
-        // By what became of the clause of then: the event may be of an older version of the code.
-        let is_own = |event: &Event| {
-            clause.as_ref().is_none_or(|clause| {
-                event.point.is_some_and(|point| {
-                    let node = repository.node_of_point(point.literal(), &point);
-                    node.is_ok_and(|node| *node == **clause)
-                })
-            })
-        };
-        let own = found.into_iter().filter(is_own);
-        let mut newest: Vec<Event> = own.take(limit).collect();
-        newest.reverse();
-        newest
-            .iter()
-            .map(|event| encode_event(env, &repository, event))
-            .collect::<Result<Vec<_>>>()
-    };
-    reply(env, events())
-}
-
 /// Functions under all the names that they had.
 pub(super) fn with_former_names(
     repository: &Repository,
@@ -222,10 +169,11 @@ pub(super) fn encode_event<'a>(
     repository: &Repository,
     began: &Event,
 ) -> Result<Term<'a>> {
-    let ended = repository
-        .runtime()
-        .activation(began.token)?
-        .and_then(|activation| activation.ended);
+    // What is no beginning has no end of its own.
+    let ended = match (began.kind, began.ended) {
+        (EventKind::Enter, Some(ended)) => repository.runtime().event(ended)?,
+        _ => None,
+    };
     let result = match ended.as_ref().map(|event| event.kind) {
         Some(EventKind::Return) => word("return"),
         Some(EventKind::Tail) => word("tail"),
@@ -233,7 +181,9 @@ pub(super) fn encode_event<'a>(
         Some(EventKind::Aborted) => word("aborted"),
         _ => Value::nil(),
     };
-    let reason = ended.as_ref().and_then(|event| event.reason);
+    let reason = ended
+        .as_ref()
+        .map_or(began.reason, |event| event.reason);
     let point = began.point.as_ref().ok_or(Error::NotFound {
         what: "the point of an event",
     })?;
@@ -246,6 +196,9 @@ pub(super) fn encode_event<'a>(
         metadata.push((intern("version"), Value::Int(i64::from(version))));
     }
     metadata.extend(then.as_ref().map(|then| (intern("then"), then_value(then))));
+    if !began.process_is_local {
+        metadata.push((intern("process"), Value::text(&past_pid(began.process))));
+    }
     let metadata = Value::record(metadata);
     let node = place.map(|node| node.id.clone());
     let unit = repository.definition(point.function.module);
@@ -305,6 +258,13 @@ pub(super) fn encode_event<'a>(
     event
         .map_put(crate::atoms::pid(), pid)
         .map_err(|_| args::invalid("event", "it cannot be built"))
+}
+
+/// How a process of another VM was written there: `#PID<0.123.0>`. Processes of nodes of 64 bits have a number of 28
+/// bits and a serial above it.
+pub(super) fn past_pid(word: u64) -> String {
+    let data = word >> 4;
+    format!("#PID<0.{}.{}>", data & 0x0FFF_FFFF, data >> 28)
 }
 
 // Insights
