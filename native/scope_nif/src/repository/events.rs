@@ -63,9 +63,8 @@ fn events_read<'a>(env: Env<'a>, handle: Term<'a>, wanted: Term<'a>, limit: Term
         let events = match past {
             None => repository.runtime().events(&filter, limit)?,
             Some(process) => {
-                let own = |event: &Event| {
-                    !event.process_is_local && past_pid(event.process) == process
-                };
+                let own =
+                    |event: &Event| !event.process_is_local && past_pid(event.process) == process;
                 wanted_events(&repository, &filter, limit, own)?
             }
         };
@@ -169,10 +168,7 @@ fn holds(repository: &Repository, outer: &Located, node: &str) -> bool {
 }
 
 /// The filter, and the process of another VM that is meant, as it was written there.
-fn read_filter(
-    repository: &Repository,
-    wanted: Term<'_>,
-) -> Result<(EventFilter, Option<String>)> {
+fn read_filter(repository: &Repository, wanted: Term<'_>) -> Result<(EventFilter, Option<String>)> {
     let parts = args::tuple(wanted, "filter")?;
     let [node, pid, token, types, from, to, after, before, newest] = parts[..] else {
         return Err(args::invalid("filter", "it has not nine parts"));

@@ -181,9 +181,7 @@ pub(super) fn encode_event<'a>(
         Some(EventKind::Aborted) => word("aborted"),
         _ => Value::nil(),
     };
-    let reason = ended
-        .as_ref()
-        .map_or(began.reason, |event| event.reason);
+    let reason = ended.as_ref().map_or(began.reason, |event| event.reason);
     let point = began.point.as_ref().ok_or(Error::NotFound {
         what: "the point of an event",
     })?;
