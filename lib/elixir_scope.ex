@@ -24,6 +24,7 @@ defmodule ElixirScope do
     * `:capture` - what to record beyond calls, for all of these modules: `[:args, :result]`, `:all`, ...
     * `:points` - what to record where, and under which conditions; both in `ElixirScope.Instrumentation.Plan`
     * `:plan` - a plan that was made before
+    * `:repository` - where `:points` with `node: ast_node_id` or `pattern: text` are looked up
     * limits, as `ElixirScope.Capture.configure/2` takes them: `:sampling_rate`, `:rate`, `:hits`, `:for`, `:priority`,
       `:capture_config`, ... They hold from the first call on. What has a limit of time or hits removes itself when it
       is over: the original code is loaded again

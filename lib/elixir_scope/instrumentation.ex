@@ -25,7 +25,7 @@ defmodule ElixirScope.Instrumentation do
   alias ElixirScope.Instrumentation.Plan.Outcome
 
   # Part of the build: a release that puts its points elsewhere must not be taken for this one.
-  @version 7
+  @version 8
 
   @typedoc """
   `{index, kind, name, arity, clause, line, column, target}`
@@ -69,7 +69,8 @@ defmodule ElixirScope.Instrumentation do
       kinds is there
     * `{:not_visible, name}` - the condition or the code names a variable that is not visible there
     * `:tail_call` - the value of a call in tail position never comes back to where it could be recorded
-    * `:erlang` - in modules that are not written in Elixir only calls, arguments and results of everything are told
+    * `:erlang` - in modules that are not written in Elixir only calls, arguments and results are told, of everything, a
+      function or a clause, without conditions
   """
   @type t :: %{
           module: module(),

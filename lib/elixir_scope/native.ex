@@ -122,7 +122,7 @@ defmodule ElixirScope.Native do
   def capture_limits, do: missing()
   def capture_spent, do: missing()
   def capture_points(_selection), do: missing()
-  def capture_calibrate(_rounds), do: missing()
+  def capture_calibrate(_rounds, _samples), do: missing()
 
   # notes: what other sources tell
   def capture_note(_source, _term), do: missing()
@@ -144,6 +144,7 @@ defmodule ElixirScope.Native do
   def runtime_clauses(_handle, _function), do: missing()
   def runtime_edges(_handle), do: missing()
   def runtime_events(_handle, _limit), do: missing()
+  def runtime_points(_handle, _points), do: missing()
   def runtime_totals(_handle), do: missing()
 
   # exports

@@ -8,363 +8,344 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper do
           %{function: {MyApp.Cart, :add, 2}, types: [:function_entry, :variable_capture], hits: 100}
         ])
 
+      InstrumentationMapper.unmatched(points)
+      #=> [] or the points for which there is no place, each with the reason
+
       {:ok, points} = InstrumentationMapper.estimate(repository, points)
       {:ok, points} = InstrumentationMapper.apply(points)
-      InstrumentationMapper.measure(points)
-      InstrumentationMapper.revert(points)
+      {:ok, points} = InstrumentationMapper.measure(points)
+      {:ok, _} = InstrumentationMapper.revert(points)
 
-  A spec is a map with a target, `:types` and any of `:conditions` (a quoted guard), `:custom_logic` (quoted code),
-  `:tags`, `:description`, and the limits of `ElixirScope.Capture.configure/2`. The target is one of
+  ## Specs
 
-    * `module: M`, `function: {M, name, arity}`, `node: ast_node_id`
-    * `file: path, line: n`
-    * `pattern: text`, as `ElixirScope.ASTRepository.find_ast_nodes_by_pattern/2` takes it
+  A spec is a map (or keyword list) with a target, `:types` and any of the rest. The target is one of
+
+    * `module: M` - all of a module; a text such as `"MyApp.*"` or `{:app, :my_app}` means all that it fits
+    * `function: {M, name, arity}`
+    * `node: ast_node_id` - a module, a function, a clause or a node
+    * `file: path, line: n` - what begins on the line; with `column: n` one node
+    * `pattern: text` - every node that looks so, as `ElixirScope.ASTRepository.find_ast_nodes_by_pattern/2` takes it
+    * `module_type: :genserver` - all modules of that type, see `ElixirScope.ASTRepository.ModuleMeaning`
     * `callbacks_of: GenServer` - every callback of that behaviour, in all modules
 
-  Applying a plan replaces what was instrumented in its modules before.
+  and `within:` narrows it to modules (said as above) or functions (`{M, name, arity}`), or a list of these.
+
+  `:types` are `:function_entry` (with the arguments), `:function_exit` (with the value), `:variable_capture`,
+  `:expression_trace`, `:branch`, `:message_send`, `:message_receive`, `:exception` and `:custom`; the default is
+  `[:function_entry]`. The rest:
+
+    * `:conditions` - a quoted guard, or a list of which all must hold, over what is visible at the point
+    * `:custom_logic` - quoted code, for `:custom`; see `ElixirScope.Probe.custom/4`
+    * `:capture_config`, `:sampling_rate`, `:rate`, `:burst`, `:hits`, `:for`, `:priority`, `:enabled` - as
+      `ElixirScope.Capture.configure/2` takes them. What a spec means in one module or function shares them. When all
+      points of a module are limited by `:for`, or all by `:hits`, the module is restored when that is over
+    * `:tags` - texts; `:description` - a text
+
+  Where several specs mean one place, the narrowest decides about its limits, and of equally narrow ones the last. A call is
+  recorded whole or not at all: its entry and its exit have the same limits.
+
+  ## What is not Elixir
+
+  Of Erlang modules `:function_entry` and `:function_exit` can be told, without conditions; the other types are listed as
+  unmatched with the reason `:erlang`.
   """
 
   alias ElixirScope.ASTRepository
-  alias ElixirScope.ASTRepository.{Fault, InstrumentationPoint, Query, SemanticAnalyzer}
-  alias ElixirScope.{Capture, Core, Error}
-  alias ElixirScope.Capture.{Gate, GateOptions}
-  alias ElixirScope.Instrumentation.Plan
+  alias ElixirScope.ASTRepository.{Fault, InstrumentationPoint}
+  alias ElixirScope.ASTRepository.InstrumentationMapper.{Costs, Gating, Measuring, Places, Spec, Targets}
+  alias ElixirScope.Capture
+  alias ElixirScope.Capture.{Gate, Limited}
+  alias ElixirScope.Error
+  alias ElixirScope.Instrumentation.{Result, Together}
 
-  @types [
-    :function_entry,
-    :function_exit,
-    :variable_capture,
-    :expression_trace,
-    :branch,
-    :message_send,
-    :message_receive,
-    :exception,
-    :custom
-  ]
-  @own [:types, :conditions, :custom_logic, :tags, :description]
-  @targets [:module, :function, :node, :file, :line, :pattern, :callbacks_of]
+  @doc """
+  The points that specs mean, not yet applied. `defaults` are for all specs.
 
-  @doc "The points that specs mean, not yet applied. Errors: `:not_found`, `:unknown`, `:invalid_argument`."
-  @spec plan(ASTRepository.repository(), [map()], keyword()) ::
+  Each has `:runtime_mapping`, `%{number => %{kind:, module:, function:, arity:, clause:, line:, column:, target:,
+  ast_node_id:}}`: the places of the code that will report for it. The numbers are found by instrumenting the modules without
+  loading them, so a plan says what `apply/2` does. What matches nothing is in the list too, with `enabled: false` and an
+  error in `correlation_metadata.unmatched`; `unmatched/1` lists these. Reasons are `:unknown_module`, `:no_such_function`,
+  `:nothing_there`, `:not_within`, `:not_visible` (a variable of the condition), `:tail_call`, `:erlang`, `:not_found`
+  (a node, a file), and those of `ElixirScope.instrument/2` for modules: `:no_debug_info`, `:no_object_code`,
+  `:not_instrumentable`.
+
+  Errors, for what is no spec: `:invalid_argument`, `:unknown` (a key, a type), `:not_found` (a name that no atom of this
+  VM has), `:invalid_condition`, `:invalid_custom_code`, `:conflict` (different limits for one call), `:limit_exceeded`.
+  """
+  @spec plan(ASTRepository.repository(), [map() | keyword()], keyword() | map()) ::
           {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
   def plan(repository, specs, defaults \\ []) do
-    specs
-    |> List.wrap()
-    |> Enum.reduce_while({:ok, []}, fn spec, {:ok, points} ->
-      with {:ok, spec} <- check(Map.merge(Map.new(defaults), Map.new(spec))),
-           {:ok, targets} <- targets(repository, spec) do
-        {:cont, {:ok, points ++ for(target <- targets, type <- spec.types, do: point(target, type, spec))}}
-      else
-        {:error, :not_found} -> {:halt, Fault.not_found(:target, spec, "import the project it comes from")}
-        error -> {:halt, error}
-      end
-    end)
-  end
-
-  defp check(spec) do
-    gate = spec |> Map.take(GateOptions.names()) |> Map.to_list()
-    known = @own ++ @targets ++ GateOptions.names()
-    types = Map.get(spec, :types, [:function_entry])
-
-    with nil <- Enum.find(Map.keys(spec), &(&1 not in known)),
-         {:bad, nil} <- {:bad, Enum.find(types, &(&1 not in @types))},
-         {:ok, _} <- GateOptions.validate(gate, :point) do
-      {:ok, Map.merge(spec, %{types: types, gate: gate})}
-    else
-      {:bad, type} -> Fault.unknown(:type, type, @types)
-      {:error, _} = error -> error
-      key -> Fault.unknown(:key, key, known)
+    with {:ok, specs} <- Spec.all(specs, defaults),
+         {:ok, base} <- Targets.base(repository),
+         {:ok, points} <- planned(specs, base),
+         points = numbered(points),
+         {:ok, points, _prepared} <- Places.find(points),
+         :ok <- Gating.conflict(points) do
+      {:ok, without_echoes(points)}
     end
   end
 
-  # `{module, target of a plan, id, location}`
-  defp targets(_repository, %{function: {module, name, arity}}),
-    do: {:ok, [{module, {:function, name, arity}, "#{inspect(module)}.#{name}/#{arity}", nil}]}
+  defp planned(specs, base) do
+    now = DateTime.utc_now()
 
-  defp targets(_repository, %{module: module}), do: {:ok, [{module, :all, inspect(module), nil}]}
-  defp targets(repository, %{node: id}), do: of_ids(repository, [id])
+    points =
+      specs
+      |> Enum.with_index()
+      |> Spec.each(fn {spec, index} ->
+        case Targets.of(spec, base) do
+          {:ok, targets} ->
+            {:ok, for(target <- targets, type <- spec.types, do: point(target, type, spec, index, base, now))}
 
-  defp targets(repository, %{file: file, line: line}) do
-    with {:ok, id} <- ASTRepository.correlate_event(repository, %{file: file, line: line}),
-         {:ok, module} <- module_of(repository, id) do
-      {:ok, [{module, {:place, line, nil}, id, {file, line, nil}}]}
-    end
+          {:unmatched, error} ->
+            {:ok, for(type <- spec.types, do: missing(error, type, spec, index, base, now))}
+
+          error ->
+            error
+        end
+      end)
+
+    with {:ok, points} <- points, do: {:ok, Enum.concat(points)}
   end
 
-  defp targets(repository, %{pattern: pattern}) do
-    with {:ok, ids} <- ASTRepository.find_ast_nodes_by_pattern(repository, pattern),
-         do: of_ids(repository, ids)
+  defp missing(error, type, spec, index, base, now) do
+    nowhere = %{module: nil, target: nil, id: nil, location: nil}
+    nowhere |> point(type, spec, index, base, now) |> Places.unmatched(error)
   end
 
-  defp targets(repository, %{callbacks_of: behaviour}) do
-    with {:ok, names} <- modules(repository) do
-      {:ok,
-       for name <- names,
-           {:ok, meaning} <- [SemanticAnalyzer.analyze(repository, name)],
-           %{behaviour: ^behaviour} = callback <- meaning.callbacks do
-         id = "#{inspect(name)}.#{callback.name}/#{callback.arity}"
-         {name, {:function, callback.name, callback.arity}, id, nil}
-       end}
-    end
-  end
-
-  defp targets(_repository, spec),
-    do: Fault.invalid(:target, spec, "give one of #{Enum.map_join(@targets, ", ", &inspect/1)}")
-
-  defp of_ids(repository, ids) do
-    Enum.reduce_while(ids, {:ok, []}, fn id, {:ok, all} ->
-      with {:ok, place} <- ASTRepository.get_node_location(repository, id),
-           {:ok, module} <- module_of(repository, id) do
-        target = {module, place_target(place, module), id, {place.file, place.line, place.column}}
-        {:cont, {:ok, all ++ [target]}}
-      else
-        error -> {:halt, error}
-      end
-    end)
-  end
-
-  defp place_target(%{kind: :module}, _module), do: :all
-
-  defp place_target(%{kind: :function, ast_node_id: id}, module) do
-    rest = String.replace_prefix(id, inspect(module) <> ".", "")
-    [arity | name] = rest |> String.split("/") |> Enum.reverse()
-    name = name |> Enum.reverse() |> Enum.join("/")
-    {:function, String.to_existing_atom(name), String.to_integer(arity)}
-  end
-
-  defp place_target(place, _module), do: {:place, place.line, place.column}
-
-  # The module whose name the id begins with, the longest of those.
-  defp module_of(repository, id) do
-    with {:ok, names} <- modules(repository) do
-      names
-      |> Enum.filter(&(id == inspect(&1) or String.starts_with?(id, inspect(&1) <> ".")))
-      |> Enum.max_by(&byte_size(inspect(&1)), fn -> nil end)
-      |> case do
-        nil -> Fault.not_found(:ast_node, id, "import the project it comes from")
-        module -> {:ok, module}
-      end
-    end
-  end
-
-  defp modules(repository) do
-    query = Query.new() |> Query.select([:module_name]) |> Query.from(:modules)
-
-    with {:ok, %{rows: rows}} <- ASTRepository.query(repository, query),
-         do: {:ok, Enum.map(rows, & &1.module_name)}
-  end
-
-  defp point({module, target, id, location}, type, spec) do
-    custom = spec[:custom_logic]
-
+  defp point(target, type, spec, index, base, now) do
     %InstrumentationPoint{
-      point_id: "#{id}!#{type}",
-      ast_node_id: id,
-      source_location: location,
+      point_id: "#{target.id || Fault.show(spec.target)}!#{type}",
+      ast_node_id: target.id,
+      source_location: target.location,
       instrumentation_type: type,
       capture_config: spec[:capture_config],
       sampling_rate: (spec[:sampling_rate] || 1.0) / 1,
-      conditions: List.wrap(spec[:conditions]),
-      custom_logic: if(type == :custom, do: custom),
+      conditions: spec.conditions,
+      custom_logic: if(type == :custom, do: spec[:custom_logic]),
       correlation_strategy: :correlation_id,
-      correlation_metadata: %{module: module, target: target, gate: spec.gate, points: []},
+      correlation_metadata: %{
+        repository: base.repository,
+        spec: index,
+        module: target.module,
+        target: target.target,
+        gate: spec.gate,
+        points: [],
+        unmatched: nil
+      },
+      runtime_mapping: %{},
       enabled: Map.get(spec, :enabled, true),
       priority: Map.get(spec, :priority, :medium),
       tags: Map.get(spec, :tags, []),
-      description: Map.get(spec, :description, "#{type} of #{id}"),
-      created_at: DateTime.utc_now()
+      description: Map.get(spec, :description, "#{type} of #{target.id || Fault.show(spec.target)}"),
+      created_at: now
     }
+  end
+
+  # Two specs may mean the same.
+  defp numbered(points) do
+    {points, _} =
+      Enum.map_reduce(points, %{}, fn %{point_id: id} = point, seen ->
+        n = Map.get(seen, id, 0) + 1
+        {if(n == 1, do: point, else: %{point | point_id: "#{id}~#{n}"}), Map.put(seen, id, n)}
+      end)
+
+    points
+  end
+
+  # Where a spec means many places, some of them need not have what it asks for.
+  defp without_echoes(points) do
+    matched =
+      for %{correlation_metadata: %{unmatched: nil, spec: spec}, instrumentation_type: type} <- points,
+          into: MapSet.new(),
+          do: {spec, type}
+
+    Enum.reject(points, fn %{correlation_metadata: metadata, instrumentation_type: type} ->
+      match?(%Error{reason: :nothing_there}, metadata.unmatched) and
+        MapSet.member?(matched, {metadata.spec, type})
+    end)
+  end
+
+  @doc "The points of a plan for which there is no place: `[{point, error}]`."
+  @spec unmatched([InstrumentationPoint.t()]) :: [{InstrumentationPoint.t(), Error.t()}]
+  def unmatched(points) do
+    for %InstrumentationPoint{correlation_metadata: %{unmatched: %Error{} = error}} = point <- points,
+        do: {point, error}
   end
 
   @doc """
   Points with `:average_duration` (nanoseconds that one report costs on this machine, measured once in a VM),
-  `:execution_frequency` (calls of the function that were observed; `nil` when it never ran under observation),
-  `:overhead_estimate` (nanoseconds, their product; of one call where the frequency is not known) and
-  `:impact_assessment` (that against the time the function took: below 1 % `:low`, below 10 % `:medium`; `nil` where it
-  never ran).
+  `:execution_frequency` (how often it will report, from the calls that were observed; `nil` when its functions never ran
+  under observation), `:overhead_estimate` (nanoseconds, their product, with the shares of a sampled point; of one call where
+  the frequency is not known) and `:impact_assessment` (that against the time the functions took: below 1 % `:low`, below
+  10 % `:medium`; `nil` where they never ran).
+
+  A call has one entry and one exit, and costs once, whatever is planned for it: the sum over all points is the estimate of the
+  plan. What cannot be known before is assumed: each place of a clause reports once a call, of a `case` one
+  clause. Values are taken to be small; `measure/1` knows how large they were.
   """
   @spec estimate(ASTRepository.repository(), [InstrumentationPoint.t()]) ::
           {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
   def estimate(repository, points) do
-    with {:ok, costs} <- unit_costs(), do: {:ok, Enum.map(points, &estimated(&1, repository, costs))}
-  end
-
-  defp estimated(%{correlation_metadata: %{module: module, target: target}} = point, repository, costs) do
-    unit = unit(point.instrumentation_type, costs)
-    seen = observed(repository, module, target)
-    share = point.sampling_rate || 1.0
-    refused = costs.call + costs.gate_refused
-    each = share * unit + (1 - share) * refused
-
-    %{
-      point
-      | average_duration: unit,
-        execution_frequency: seen && seen.call_frequency,
-        overhead_estimate: each * if(seen, do: seen.call_frequency, else: 1),
-        impact_assessment: seen && impact(each * seen.call_frequency, seen.total_us * 1_000)
-    }
-  end
-
-  defp impact(_cost, time) when time <= 0, do: nil
-  defp impact(cost, time) when cost < time / 100, do: :low
-  defp impact(cost, time) when cost < time / 10, do: :medium
-  defp impact(_cost, _time), do: :high
-
-  defp observed(repository, module, {:function, name, arity}) do
-    case ASTRepository.get_function(repository, {module, name, arity}, fields: [:execution_statistics]) do
-      {:ok, %{execution_statistics: %{call_frequency: calls, total_us: total} = statistics}}
-      when is_integer(calls) and calls > 0 and is_number(total) ->
-        statistics
-
-      _ ->
-        nil
-    end
-  end
-
-  defp observed(_repository, _module, _target), do: nil
-
-  defp unit(type, costs) when type in [:function_entry, :function_exit],
-    do: 2 * costs.call + costs.record + costs.record_with_value
-
-  defp unit(:branch, costs), do: costs.call + costs.record
-  defp unit(_with_value, costs), do: costs.call + costs.record_with_value
-
-  @doc "Nanoseconds of the parts of a probe on this machine, measured once in a VM. Encoding large values is not in them."
-  @spec unit_costs() :: {:ok, map()} | {:error, Error.t()}
-  def unit_costs do
-    case :persistent_term.get({__MODULE__, :costs}, nil) do
-      nil ->
-        with {:ok, native} <- Core.Gates.calibrate(20_000) do
-          costs = Map.new(native, fn {name, ps} -> {name, ps / 1_000} end)
-          costs = Map.put(costs, :call, Enum.min(for _ <- 1..5, do: call_cost(20_000)))
-          :persistent_term.put({__MODULE__, :costs}, costs)
-          {:ok, costs}
-        end
-
-      costs ->
-        {:ok, costs}
-    end
-  end
-
-  defp call_cost(n) do
-    began = :erlang.monotonic_time(:nanosecond)
-    repeat(n)
-    (:erlang.monotonic_time(:nanosecond) - began) / n
-  end
-
-  defp repeat(0), do: :ok
-
-  defp repeat(n) do
-    Core.Gates.probe_call()
-    repeat(n - 1)
+    with :ok <- points?(points),
+         {:ok, costs} <- Costs.units(),
+         do: Measuring.estimate(repository, points, costs)
   end
 
   @doc """
-  Instruments what the points mean, in the running VM, and sets their gates. Points get the numbers of what reports for
-  them in `correlation_metadata.points`; one for which there is no place has none and is `enabled: false`.
+  Nanoseconds of the parts of a probe on this machine, measured once in a VM: see
+  `ElixirScope.ASTRepository.InstrumentationMapper.Costs`.
+  """
+  @spec unit_costs() :: {:ok, map()} | {:error, Error.t()}
+  def unit_costs, do: Costs.units()
+
+  @doc """
+  Instruments what the points mean, in the running VM, and sets their gates, which hold from the first report on. Applying
+  replaces what was instrumented in the same modules before. Points that `plan/3` found no place for are left out.
+
+  All or nothing: when one module cannot be replaced now (`:old_code_in_use`, `:not_instrumentable`, ...), no gate is set, no
+  code is replaced, and everything is as it was. The code of all modules changes in one step.
+
+  Errors besides: `:not_found` when no point has a place, `:conflict`, `:limit_exceeded` (gates), `:invalid_argument`.
   """
   @spec apply([InstrumentationPoint.t()], keyword()) ::
           {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
   def apply(points, opts \\ []) do
-    plan =
-      Enum.reduce(points, %Plan{}, fn point, plan ->
-        %{module: module, target: target} = point.correlation_metadata
+    with :ok <- points?(points),
+         :ok <- no_options(opts),
+         [_ | _] <- Places.modules(points),
+         {:ok, placed, prepared} <- Places.find(points),
+         :ok <- refused(points, placed),
+         :ok <- Gating.conflict(placed),
+         {:ok, modules} <- swap(placed, prepared),
+         :ok <- lease(modules, placed) do
+      repository = List.first(for %{correlation_metadata: %{repository: it}} <- placed, do: it)
+      {:ok, Places.with_nodes(placed, repository)}
+    else
+      [] ->
+        Fault.not_found(
+          :point,
+          Enum.map(points, & &1.point_id),
+          "no point of the plan has a place: see unmatched/1"
+        )
 
-        Plan.add(plan, module, %{
-          target: target,
-          kinds: [point.instrumentation_type],
-          condition: condition(point.conditions),
-          custom: point.custom_logic,
-          id: point.point_id
-        })
-      end)
-
-    modules = modules_of(points)
-
-    with {:ok, result} <- ElixirScope.instrument(modules, Keyword.put(opts, :plan, plan)) do
-      placed = Enum.map(points, &placed(&1, Map.get(result.placed, &1.point_id, [])))
-
-      Enum.reduce_while(placed, {:ok, placed}, fn point, ok ->
-        case gate(point) do
-          {:ok, _} -> {:cont, ok}
-          error -> {:halt, error}
-        end
-      end)
+      error ->
+        error
     end
   end
 
-  defp condition([]), do: nil
-  defp condition([first | rest]), do: Enum.reduce(rest, first, &{:and, [], [&2, &1]})
+  defp no_options([]), do: :ok
+  defp no_options(other), do: Fault.invalid(:options, other, "there are none")
 
-  defp placed(point, numbers) do
-    %{
-      point
-      | correlation_metadata: %{point.correlation_metadata | points: numbers},
-        enabled: point.enabled and numbers != []
-    }
+  # What had a place when it was planned and has none now.
+  defp refused(points, placed) do
+    before = for {point, _} <- unmatched(points), into: MapSet.new(), do: point.point_id
+
+    case for({point, error} <- unmatched(placed), point.point_id not in before, do: error) do
+      [] -> :ok
+      [error | _] -> {:error, error}
+    end
   end
 
-  defp gate(%{correlation_metadata: %{points: numbers, gate: gate}} = point)
-       when numbers != [] and gate != [] do
-    kinds = [kind(point.instrumentation_type)]
-    Capture.configure(numbers, Keyword.merge([per: :selection, kinds: kinds], gate))
+  defp swap(points, prepared) do
+    old = Gating.live(Places.modules(points))
+    result = Together.load(prepared, fn -> Gating.set(points) end)
+
+    case result do
+      {:ok, _} -> Gating.clear(old -- Enum.flat_map(points, & &1.correlation_metadata.points))
+      {:error, _} -> Gating.clear(Enum.flat_map(points, & &1.correlation_metadata.points) -- old)
+    end
+
+    result
   end
 
-  defp gate(_point), do: {:ok, 0}
+  defp lease(modules, points) do
+    Enum.reduce_while(modules, :ok, fn module, :ok ->
+      gates = for %{correlation_metadata: %{module: ^module, unmatched: nil, gate: gate}} <- points, do: gate
 
-  defp kind(type) when type in [:function_entry, :function_exit], do: :calls
-  defp kind(:variable_capture), do: :variables
-  defp kind(:expression_trace), do: :expressions
-  defp kind(:branch), do: :branches
-  defp kind(:message_send), do: :sends
-  defp kind(:message_receive), do: :receives
-  defp kind(:exception), do: :exceptions
-  defp kind(:custom), do: :custom
+      limits =
+        cond do
+          Enum.all?(gates, & &1[:hits]) -> [hits: true, for: common(gates)]
+          Enum.all?(gates, & &1[:for]) -> [for: common(gates)]
+          true -> []
+        end
 
-  @doc "Loads the original code of the modules of points."
-  @spec revert([InstrumentationPoint.t()]) :: {:ok, term()} | {:error, Error.t()}
-  def revert(points), do: ElixirScope.uninstrument(modules_of(points))
+      # What an earlier plan promised of the module holds no longer.
+      ElixirScope.Capture.Leases.drop([module])
+
+      case Limited.lease([module], limits) do
+        :ok -> {:cont, :ok}
+        error -> {:halt, error}
+      end
+    end)
+  end
+
+  defp common(gates), do: if(Enum.all?(gates, & &1[:for]), do: gates |> Enum.map(& &1[:for]) |> Enum.max())
 
   @doc """
-  Points with what came of them: of those with a gate `:trigger_count` (recorded), `:execution_frequency` (seen),
-  `:last_triggered`, and `:overhead_estimate`, now the counts times the measured cost of each.
+  Loads the original code of the modules of points, and takes their gates away. Nothing of the probes remains: the code in the
+  VM is the one of the `.beam` file again.
+  """
+  @spec revert([InstrumentationPoint.t()]) :: {:ok, Result.t()} | {:error, Error.t()}
+  def revert(points) do
+    with :ok <- points?(points) do
+      Gating.clear(Enum.flat_map(points, &Measuring.numbers/1))
+      ElixirScope.uninstrument(Measuring.modules(points))
+    end
+  end
+
+  @doc """
+  Points with what came of them, from the gates and from the repository they were planned in:
+
+    * `:trigger_count` - reports that were recorded; `:execution_frequency` - how often the places were reached;
+      `:last_triggered`
+    * `:average_duration` - nanoseconds of one report, with values of the size that they had
+    * `:overhead_estimate` - nanoseconds: the counts times what each costs on this machine
+    * `:impact_assessment` - that against the time that the functions took
+    * `:sampling_rate` - as it is now
+    * in `:correlation_metadata`, `measured: %{hits:, seen:, refused: %{reason => count}, bytes:, ns:, shared:}`: `:bytes`
+      of recorded values that reached the repository (`nil` without one), `:shared` whether the gate is that of more places than
+      the point's, so that its counts are of all of them
+    * in `:runtime_mapping`, for each place `:hits` and `:bytes` of what reached the repository
+
+  The sum of `:overhead_estimate` over all points is the cost of the plan: what several points share is with the one that decides.
+  `bench/mapper.exs` compares it with the time that the same work takes unobserved.
+
+  Live points (of `ElixirScope.ASTRepository.get_instrumentation_points/2`) can be measured too, where they have gates.
   """
   @spec measure([InstrumentationPoint.t()]) :: {:ok, [InstrumentationPoint.t()]} | {:error, Error.t()}
   def measure(points) do
-    with {:ok, costs} <- unit_costs(), {:ok, gates} <- Capture.gates() do
-      {:ok, Enum.map(points, &measured(&1, gates, costs))}
-    end
+    with :ok <- points?(points),
+         {:ok, costs} <- Costs.units(),
+         {:ok, gates} <- Capture.gates(),
+         do: {:ok, Measuring.measure(points, gates, costs)}
   end
 
-  defp measured(%{correlation_metadata: %{points: numbers}} = point, gates, costs) do
-    case Enum.find(gates, fn gate -> Enum.any?(gate.points, &(&1.point in numbers)) end) do
-      nil ->
-        point
-
-      %Gate{} = gate ->
-        unit = unit(point.instrumentation_type, costs)
-
-        %{
-          point
-          | trigger_count: gate.passed,
-            execution_frequency: gate.seen,
-            last_triggered: gate.last_passed_at,
-            average_duration: unit,
-            overhead_estimate:
-              gate.passed * (unit + costs.gate_passed) +
-                (gate.seen - gate.passed) * (costs.call + costs.gate_refused)
-        }
-    end
+  defp points?(points) do
+    if is_list(points) and not List.improper?(points) and Enum.all?(points, &point?/1),
+      do: :ok,
+      else: Fault.invalid(:points, points, "give the points that plan/3 made")
   end
+
+  defp point?(%InstrumentationPoint{
+         correlation_metadata: %{module: _},
+         instrumentation_type: type,
+         point_id: id
+       }),
+       do: is_atom(type) and is_binary(id)
+
+  defp point?(_other), do: false
 
   @doc """
   Live points with what their gates say: `:sampling_rate`, `:capture_config`, `:priority`, `:enabled`, `:created_at` (of the gate),
-  `:last_triggered`, `:trigger_count` and `:execution_frequency` (of what shares the gate). Points without a gate stay as they are.
+  `:last_triggered`, `:trigger_count` and `:execution_frequency` (of what shares the gate); and with their `:runtime_mapping`.
+  Points without a gate stay as they are.
   """
   @spec with_gates([InstrumentationPoint.t()]) :: [InstrumentationPoint.t()]
   def with_gates([]), do: []
 
   def with_gates(points) do
+    points = Enum.map(points, &mapped/1)
+
     case Capture.gates() do
       {:ok, [_ | _] = gates} ->
         by_point = for gate <- gates, %{point: number} <- gate.points, into: %{}, do: {"#{number}", gate}
@@ -373,6 +354,21 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper do
       _ ->
         points
     end
+  end
+
+  defp mapped(%{correlation_metadata: metadata, source_location: {file, line, column}} = point) do
+    place =
+      metadata
+      |> Map.take([:module, :function, :arity, :clause, :target])
+      |> Map.merge(%{
+        kind: point.instrumentation_type,
+        file: file,
+        line: line,
+        column: column,
+        ast_node_id: point.ast_node_id
+      })
+
+    %{point | runtime_mapping: %{String.to_integer(point.point_id) => place}}
   end
 
   defp with_gate(point, nil), do: point
@@ -390,6 +386,4 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper do
         execution_frequency: gate.seen
     }
   end
-
-  defp modules_of(points), do: points |> Enum.map(& &1.correlation_metadata.module) |> Enum.uniq()
 end

@@ -14,8 +14,11 @@ defmodule ElixirScope.ASTRepository.InstrumentationPoint do
   `ElixirScope.ASTRepository.InstrumentationMapper` makes planned points of the types `:function_entry`, `:function_exit`,
   `:variable_capture`, `:expression_trace`, `:branch`, `:message_send`, `:message_receive`, `:exception` and `:custom`, with
   `:conditions`, `:custom_logic`, `:tags` and `:description` too; its `estimate/2` and `measure/1` fill `:overhead_estimate`
-  (nanoseconds), `:average_duration` (nanoseconds of one report) and `:impact_assessment`. Live points have none of
-  these, and `:runtime_mapping` is always `nil`: `get_correlated_events/3` has what happened at a node.
+  (nanoseconds), `:average_duration` (nanoseconds of one report) and `:impact_assessment`. Live points have none of these.
+
+  `:runtime_mapping` is `%{number => place}`: by the numbers under which the code reports, `%{kind:, module:, function:, arity:,
+  clause:, line:, column:, target:, ast_node_id:}`. A live point has one; a planned one as many as there are places that it means,
+  with `:hits` and `:bytes` when it was measured. `get_correlated_events/3` has what happened at a node.
   """
 
   defstruct [

@@ -3,14 +3,29 @@ defmodule ElixirScope.Capture.Limited do
   # Instrumenting with limits: the gates are set before the code with probes is, so that nothing runs without them.
 
   alias ElixirScope.Capture.{GateOptions, Gates, Leases}
+  alias ElixirScope.ASTRepository.InstrumentationMapper.Targets
   alias ElixirScope.{Core, Instrumentation}
   alias ElixirScope.Instrumentation.{Live, Selection}
 
   @doc "As `ElixirScope.instrument/2`, with the options of `ElixirScope.Capture.configure/2` too."
   def instrument(selection, options) do
-    case GateOptions.split(options) do
-      {[], options} -> Live.instrument(selection, options)
-      {limits, options} -> limited(selection, limits, options)
+    with {:ok, options} <- resolved(options) do
+      case GateOptions.split(options) do
+        {[], options} -> Live.instrument(selection, options)
+        {limits, options} -> limited(selection, limits, options)
+      end
+    end
+  end
+
+  # Only a repository knows where nodes and patterns are.
+  defp resolved(options) do
+    case Keyword.pop(options, :repository) do
+      {nil, options} ->
+        {:ok, options}
+
+      {repository, options} ->
+        with {:ok, points} <- Targets.of_points(Keyword.get(options, :points, []), repository),
+             do: {:ok, Keyword.put(options, :points, points)}
     end
   end
 

@@ -29,8 +29,11 @@ defmodule ElixirScope.Core.Gates do
   @doc "The points of a selection: `{:ok, [{point, kind, mfa, clause, line, column | nil}]}`."
   def points(selection), do: Core.call(fn -> Native.capture_points(selection) end)
 
-  @doc "What the native half of a probe costs on this machine, `{:ok, %{what => picoseconds}}`."
-  def calibrate(rounds), do: Core.call(fn -> Native.capture_calibrate(rounds) end)
+  @doc """
+  What the native halves of probes cost on this machine, `{:ok, %{what => picoseconds}}`, with the bytes that the samples
+  take: `{arguments, small, large}`.
+  """
+  def calibrate(rounds, samples), do: Core.call(fn -> Native.capture_calibrate(rounds, samples) end)
 
   @doc "A probe that is called and says no at once: what a call of one costs. A word that is no point is counted nowhere."
   def probe_call, do: Native.probe_enter(:none)

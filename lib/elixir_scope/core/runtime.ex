@@ -13,5 +13,9 @@ defmodule ElixirScope.Core.Runtime do
   def edges(handle), do: Core.call(fn -> Native.runtime_edges(handle) end)
   def events(handle, limit), do: Core.call(fn -> Native.runtime_events(handle, limit) end)
   def notes(handle, limit), do: Core.call(fn -> Native.runtime_notes(handle, limit) end)
+
+  @doc "`{:ok, [{point, events, last_ns, value_bytes, end_bytes}]}` of those that reported."
+  def points(handle, points), do: Core.call(fn -> Native.runtime_points(handle, points) end)
+
   def totals(handle), do: Core.call(fn -> Native.runtime_totals(handle) end)
 end

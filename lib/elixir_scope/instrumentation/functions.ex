@@ -125,7 +125,7 @@ defmodule ElixirScope.Instrumentation.Functions do
     do: %{context | clause_point: nil, token: nil, calls: false, ends: false, result: nil}
 
   # Whether calls, arguments and result of the clause are told, and for whom: as its mark says, or what the plan says
-  # about everything.
+  # about everything. Erlang's code has no marks, so there the plan is asked about the function and the clause too.
   defp wanted([number, calls, args, result], _position, context) do
     ids = Map.fetch!(context.sites, number).ids
     {[calls, args, result], [ids.calls, ids.args, ids.result]}
@@ -134,11 +134,20 @@ defmodule ElixirScope.Instrumentation.Functions do
   defp wanted(nil, _position, context) do
     [:calls, :args, :result]
     |> Enum.map(fn kind ->
-      ids = for entry <- context.plan, entry.target == :all, kind in entry.kinds, do: entry.id
+      ids = for entry <- context.plan, unmarked?(entry, context), kind in entry.kinds, do: entry.id
       {Emit.atom(ids != []), ids}
     end)
     |> Enum.unzip()
   end
+
+  # A condition is Elixir's: where it cannot be asked, nothing is told.
+  defp unmarked?(%{condition: condition}, _context) when condition != nil, do: false
+  defp unmarked?(%{target: :all}, _context), do: true
+
+  defp unmarked?(%{target: target}, %{language: :erlang, function: {name, arity}, ordinal: ordinal}),
+    do: target in [{:function, name, arity}, {:clause, name, arity, ordinal}]
+
+  defp unmarked?(_entry, _context), do: false
 
   # Without arguments where their condition says no; token 0 where that of the call says no.
   defp enter(patterns, point, calls, args, context) do

@@ -43,14 +43,23 @@ defmodule ElixirScope.Instrumentation.Loader do
   end
 
   def load(module, binary, file) do
+    with :ok <- replaceable(module),
+         :ok <- purged(module),
+         do: replace(module, binary, file)
+  end
+
+  @doc "Whether code of this name may be replaced at all."
+  def replaceable(module) do
     cond do
       :code.is_sticky(module) -> {:skip, :sticky}
       :code.which(module) == :preloaded -> {:skip, :preloaded}
       :code.which(module) == :cover_compiled -> {:skip, :cover_compiled}
-      not :code.soft_purge(module) -> {:error, old_code(module)}
-      true -> replace(module, binary, file)
+      true -> :ok
     end
   end
+
+  @doc "Makes room for new code: old code that nobody runs goes."
+  def purged(module), do: if(:code.soft_purge(module), do: :ok, else: {:error, old_code(module)})
 
   defp replace(module, binary, file) do
     case :code.load_binary(module, file, binary) do

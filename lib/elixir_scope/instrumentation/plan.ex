@@ -76,7 +76,8 @@ defmodule ElixirScope.Instrumentation.Plan do
       but for `[]`, with which only `:points` are reported
     * `:points` - a list of maps with `:kinds`, optionally `:module` (default every module that is instrumented),
       `:when` (a condition), `:custom` (code), `:id`, and what is meant: nothing (all of the module), `:function`
-      (`{name, arity}`), with it `:clause` (an ordinal), or `:line`, with it `:column`
+      (`{name, arity}`), with it `:clause` (an ordinal), or `:line`, with it `:column`. `:node` (an `ast_node_id`) and
+      `:pattern` (code as text) need a repository, so `ElixirScope.instrument/2` takes them, with `repository:`
     * `:plan` - a plan to begin with
 
   Errors: `:invalid_argument`, with what is wrong.

@@ -11,7 +11,7 @@ use scope_core::error::{Error, Result};
 
 use crate::capture::{capture, existing};
 use crate::capture_control::decode_selection;
-use crate::{atoms, error, runtime};
+use crate::{atoms, error, runtime, values};
 
 /// The kinds of points that a gate can be asked for.
 const KINDS: [&str; 9] = [
@@ -133,18 +133,67 @@ fn capture_points<'a>(env: Env<'a>, selection: Term<'a>) -> NifResult<Term<'a>> 
     Ok((atoms::ok(), points?).encode(env))
 }
 
-/// `capture_calibrate(rounds)`: `{:ok, %{record: .., record_with_value: .., gate_passed: .., gate_refused: ..}}`, each in
-/// picoseconds, measured now.
+/// `capture_calibrate(rounds, {arguments, small, large})`: what the native halves of probes cost, in picoseconds, measured now:
+/// `{:ok, %{enter:, exit:, within:, gate_passed:, gate_refused:, arguments:, value:, large:, message:, pair:, arguments_bytes:,
+/// value_bytes:, large_bytes:}}`. `arguments` is a list; the `_bytes` are what the samples take.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn capture_calibrate(env: Env<'_>, rounds: u32) -> NifResult<Term<'_>> {
-    let costs = calibrate::costs(rounds.min(1_000_000));
+fn capture_calibrate<'a>(env: Env<'a>, rounds: u32, samples: Term<'a>) -> NifResult<Term<'a>> {
+    let (arguments, small, large): (Term<'a>, Term<'a>, Term<'a>) = samples.decode()?;
+    let rounds = rounds.min(1_000_000);
+    let mut bench = match calibrate::Bench::new() {
+        Ok(bench) => bench,
+        Err(error) => return Ok(error::encode(env, &error)),
+    };
+    let costs = bench.costs(rounds);
+    let config = calibrate::config();
+    let raw = env.as_c_arg();
+    let (list, small, large) = (arguments.as_c_arg(), small.as_c_arg(), large.as_c_arg());
+    // SAFETY: terms of this call, and this thread encodes nothing else meanwhile.
+    let lengths = unsafe {
+        [
+            values::encode_list(raw, list, &config).len() as u64,
+            values::encode(raw, small, &config).len() as u64,
+            values::encode(raw, large, &config).len() as u64,
+        ]
+    };
+    let arguments = bench.fastest(rounds, |capture, ring, literal| unsafe {
+        let bytes = values::encode_list(raw, list, &config);
+        calibrate::begin(capture, ring, literal, Some(bytes));
+    });
+    let value = bench.fastest(rounds, |capture, ring, literal| unsafe {
+        let bytes = values::encode(raw, small, &config);
+        calibrate::within(capture, ring, literal, Some(bytes));
+    });
+    let many = bench.fastest(rounds / 8, |capture, ring, literal| unsafe {
+        let bytes = values::encode(raw, large, &config);
+        calibrate::within(capture, ring, literal, Some(bytes));
+    });
+    let message = bench.fastest(rounds, |capture, ring, literal| unsafe {
+        let (key, tag) = values::message_key(raw, small);
+        let head = values::Head { peer: 1, key, tag };
+        let bytes = values::encode_with(raw, head, small, &config);
+        calibrate::within(capture, ring, literal, Some(bytes));
+    });
+    let pair = bench.fastest(rounds, |capture, ring, literal| unsafe {
+        let bytes = values::encode_pair(raw, small, small, &config);
+        calibrate::within(capture, ring, literal, Some(bytes));
+    });
     let map = Term::map_from_pairs(
         env,
         &[
-            (atoms::record(), costs.record),
-            (atoms::record_with_value(), costs.record_with_value),
+            (atoms::enter(), costs.enter),
+            (atoms::exit(), costs.exit),
+            (atoms::within(), costs.within),
             (atoms::gate_passed(), costs.gate_passed),
             (atoms::gate_refused(), costs.gate_refused),
+            (atoms::arguments(), arguments),
+            (atoms::value(), value),
+            (atoms::large(), many),
+            (atoms::message(), message),
+            (atoms::pair(), pair),
+            (atoms::arguments_bytes(), lengths[0]),
+            (atoms::value_bytes(), lengths[1]),
+            (atoms::large_bytes(), lengths[2]),
         ],
     )?;
     Ok((atoms::ok(), map).encode(env))

@@ -149,6 +149,27 @@ fn runtime_events<'a>(env: Env<'a>, handle: Term<'a>, limit: usize) -> Term<'a> 
     )
 }
 
+/// `runtime_points(handle, [point])`: `{:ok, [{point, events, last_ns, value_bytes, end_bytes}]}` of those that reported.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_points<'a>(env: Env<'a>, handle: Term<'a>, points: Term<'a>) -> Term<'a> {
+    let stats = store_of(handle).and_then(|store| {
+        let detail = "it is a list of points".to_owned();
+        let points: Vec<u64> = points.decode().map_err(|_| Error::Invalid {
+            what: "points",
+            detail,
+        })?;
+        Ok(store.point_stats(&points))
+    });
+    reply(env, stats, |env, stats| {
+        let rows = stats.iter();
+        let rows = rows.map(|it| {
+            let bytes = (it.value_bytes, it.end_bytes);
+            (it.literal, it.hits, it.last_ns, bytes.0, bytes.1)
+        });
+        Ok(rows.collect::<Vec<_>>().encode(env))
+    })
+}
+
 #[rustler::nif(schedule = "DirtyCpu")]
 fn runtime_totals<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
     reply(

@@ -17,6 +17,18 @@ defmodule ElixirScope.Instrumentation.Plan.Outcome do
     {placed, Enum.uniq(unplaced)}
   end
 
+  defp reason(%{target: target, kinds: kinds, condition: nil}, _context, %{language: :erlang} = beam)
+       when elem(target, 0) in [:function, :clause] do
+    functions =
+      for {:function, _, name, arity, clauses} <- beam.forms, into: %{}, do: {{name, arity}, clauses}
+
+    case {functions[{elem(target, 1), elem(target, 2)}], target} do
+      {nil, _} -> :no_such_function
+      {clauses, {:clause, _, _, ordinal}} when ordinal >= length(clauses) -> :no_such_clause
+      _ -> if kinds -- [:calls, :args, :result] == kinds, do: :erlang, else: :nothing_there
+    end
+  end
+
   defp reason(_entry, _context, %{language: :erlang}), do: :erlang
 
   defp reason(entry, context, beam) do

@@ -28,7 +28,9 @@ defmodule ElixirScope.Instrumentation.Weave.Clauses do
         {ids, condition, state} =
           State.conditions(if(special == [], do: entries, else: special), scope, state)
 
-        {{ids, if(ids == [], do: false, else: condition)}, state}
+        # Whoever means everything means this too, and is told what comes of it.
+        shadowed = if special == [] or ids == [], do: [], else: for(entry <- entries -- special, do: entry.id)
+        {{ids ++ shadowed, if(ids == [], do: false, else: condition)}, state}
       end)
 
     [{calls, calls_if}, {args, args_if}, {result, result_if}] = reports

@@ -28,7 +28,7 @@ pub use reading::{Activation, Event, Reading};
 pub use saved::SavedRuntime;
 pub use side::{SideEvent, SideFilter};
 pub use stats::CallStats;
-pub use store::{ClauseStats, RuntimeLimits, RuntimeStore, SharedStore, Spill, Totals};
+pub use store::{ClauseStats, PointStats, RuntimeLimits, RuntimeStore, SharedStore, Spill, Totals};
 
 #[cfg(all(test, not(loom)))]
 mod engine_test;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ahash::AHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
@@ -52,6 +53,18 @@ pub struct ClauseStats {
     /// The clause's point: build, ordinal, line, column.
     pub point: PointInfo,
     pub stats: CallStats,
+}
+
+/// What one point told a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PointStats {
+    pub literal: u64,
+    /// Events: of a clause its activations.
+    pub hits: u64,
+    pub last_ns: u64,
+    /// Bytes of values: of a clause those of arguments, and of results.
+    pub value_bytes: u64,
+    pub end_bytes: u64,
 }
 
 /// Sums over a store.
@@ -283,6 +296,23 @@ impl RuntimeStore {
         })
     }
 
+    /// What became of points, by their literals; of those that never reported, nothing.
+    pub fn point_stats(&self, literals: &[u64]) -> Vec<PointStats> {
+        let wanted: AHashSet<u64> = literals.iter().copied().collect();
+        self.read(|inner| {
+            let slots = inner.tables.points.iter();
+            let own = slots.filter(|slot| wanted.contains(&slot.info.literal()));
+            own.map(|slot| PointStats {
+                literal: slot.info.literal(),
+                hits: slot.hits + slot.counters.calls,
+                last_ns: slot.last_hit_ns.max(slot.counters.last_unix_ns),
+                value_bytes: slot.value_bytes,
+                end_bytes: slot.end_bytes,
+            })
+            .collect()
+        })
+    }
+
     /// Every observed edge.
     pub fn edges(&self) -> Vec<Edge> {
         self.read(|inner| inner.tables.edges(|_, _| true))
@@ -362,6 +392,15 @@ impl Inner {
             if effect.outermost_function {
                 tables.functions[slot.function as usize].total_ns += effect.inclusive_ns;
             }
+        }
+        if point != NONE && !blob.is_empty() {
+            let slot = &mut tables.points[point as usize];
+            let bytes = if effect.kind.is_end() {
+                &mut slot.end_bytes
+            } else {
+                &mut slot.value_bytes
+            };
+            *bytes += blob.len() as u64;
         }
         // The log takes every event, also the end of what began before the store looked: ids stay consecutive.
         self.events += 1;

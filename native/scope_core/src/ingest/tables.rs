@@ -36,6 +36,9 @@ pub(crate) struct PointSlot {
     /// Events of a point that neither begins nor ends activations, and when the last of them was.
     pub hits: u64,
     pub last_hit_ns: u64,
+    /// Bytes of the values that came with its events, and with the ends of its activations. Of this VM: they are not saved.
+    pub value_bytes: u64,
+    pub end_bytes: u64,
 }
 
 impl PointSlot {
@@ -98,6 +101,8 @@ impl Tables {
             counters: Counters::new(),
             hits: 0,
             last_hit_ns: 0,
+            value_bytes: 0,
+            end_bytes: 0,
         });
         self.infos.push_back(info);
         self.functions[function as usize].clauses.push(number);
