@@ -6,6 +6,7 @@ defmodule ElixirScope do
   """
 
   alias ElixirScope.{Error, Observation, Report}
+  alias ElixirScope.ASTRepository.TemporalBridge
   alias ElixirScope.Report.Text
   alias ElixirScope.Capture.Limited
   alias ElixirScope.Instrumentation.{Loader, Result, Selection}
@@ -125,6 +126,41 @@ defmodule ElixirScope do
   def report(%Report{} = report, options) do
     options = Keyword.put_new(options, :colors, IO.ANSI.enabled?())
     report |> Text.render(options) |> IO.write()
+  end
+
+  @doc """
+  Prints what happened, in order, indented by who called whom: arguments, results, variables, messages, exceptions, and what was
+  lost.
+
+  The target and the options are those of `ElixirScope.ASTRepository.TemporalBridge.execution_timeline/3`: a pid, an activation's
+  `correlation_id` or an event, `{module, name, arity}`, a module, the id of a node, `{from_ns, to_ns}`, or `:all`; `:limit`, `:types`,
+  `:depth`, `:process`, ... Further options: `:width`, `:colors`.
+
+  ## Example
+
+      {:ok, observation} = ElixirScope.observe(fn -> MyApp.Cart.total(cart) end, modules: "MyApp.*", source: ".", capture: [:args, :result])
+      ElixirScope.timeline(observation)
+      ElixirScope.timeline(observation, {MyApp.Cart, :total, 1}, limit: 20)
+
+  Errors: those of `execution_timeline/3`.
+  """
+  @spec timeline(Observation.t() | ElixirScope.ASTRepository.repository(), term(), keyword()) ::
+          :ok | {:error, Error.t()}
+  def timeline(repository, target \\ :all, options \\ [])
+
+  def timeline(%Observation{repository: repository}, target, options),
+    do: timeline(repository, target, options)
+
+  def timeline(repository, target, options) do
+    {shown, options} =
+      if Keyword.keyword?(options), do: Keyword.split(options, [:width, :colors]), else: {[], options}
+
+    with {:ok, timeline} <- TemporalBridge.execution_timeline(repository, target, options) do
+      [colors: IO.ANSI.enabled?(), code: Report.Timeline.code_of(repository)]
+      |> Keyword.merge(shown)
+      |> then(&Report.Timeline.render(timeline, &1))
+      |> IO.write()
+    end
   end
 
   @doc """

@@ -33,7 +33,7 @@ defmodule ElixirScope.ASTRepository.Observed do
        for {function, calls} <- Enum.group_by(events, &{&1.module, &1.function, &1.arity}),
            id = id(function),
            into: %{} do
-         {id, Timelines.timeline(function, id, Timelines.flat(calls), truncated, gaps)}
+         {id, Timelines.timeline({:function, function}, id, Timelines.flat(calls), truncated, gaps)}
        end}
     end
   end

@@ -24,8 +24,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
          {:ok, jumps} <- jumps(handle.ref),
          {:ok, gaps} <- gaps(handle) do
       entries = events |> replay(jumps) |> focus(target) |> chosen(opts)
-      {entries, rest} = Enum.split(entries, opts.limit)
-      {:ok, timeline(target, node, entries, truncated or rest != [], gaps)}
+      {kept, left_out} = kept(entries, target, opts)
+      {:ok, timeline(target, node, kept, truncated or left_out, of_this_vm(gaps, kept))}
     end
   end
 
@@ -44,6 +44,25 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
       truncated: truncated,
       gaps: gaps
     }
+  end
+
+  # The newest of what has no beginning of its own, the first of what has.
+  defp kept(entries, target, opts) do
+    more = length(entries) - opts.limit
+    newest? = opts.newest_first and (target == :all or match?({:process, _}, target))
+
+    cond do
+      more <= 0 -> {entries, false}
+      newest? -> {Enum.drop(entries, more), true}
+      true -> {Enum.take(entries, opts.limit), true}
+    end
+  end
+
+  # What this VM dropped says nothing of what another one recorded.
+  defp of_this_vm(gaps, entries) do
+    if entries != [] and Enum.all?(entries, &(&1.event.pid == nil and &1.process != nil)),
+      do: %{gaps | dropped: nil},
+      else: gaps
   end
 
   ## What is asked for
