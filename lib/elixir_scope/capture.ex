@@ -16,6 +16,7 @@ defmodule ElixirScope.Capture do
   leaves half an activation behind. What could not be recorded is counted, by reason, in `stats/0`.
   """
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Core, Error}
   alias ElixirScope.Capture.{Collector, Gate, GateOptions, Gates}
 
@@ -70,7 +71,7 @@ defmodule ElixirScope.Capture do
 
   defp overflow(other) do
     invalid(
-      "#{inspect(other, limit: 10)} are no options of capture",
+      "#{Fault.show(other)} are no options of capture",
       "give `overflow: :drop` or `overflow: :wait`, and limits: " <> Enum.map_join(@limits, ", ", &inspect/1)
     )
   end
@@ -130,7 +131,7 @@ defmodule ElixirScope.Capture do
          do: flush_until(Core.Capture.now(), deadline)
   end
 
-  def flush(other), do: invalid("#{inspect(other, limit: 5)} is no timeout", "give milliseconds, 0 or more")
+  def flush(other), do: invalid("#{Fault.show(other)} is no timeout", "give milliseconds, 0 or more")
 
   defp flush_until({:error, _} = error, _deadline), do: error
 

@@ -113,6 +113,7 @@ defmodule ElixirScope.Native do
   def capture_since(_module), do: missing()
   def capture_switch(_selection, _on), do: missing()
   def capture_accounts, do: missing()
+  def capture_memory, do: missing()
 
   # gates: what points let through
   def capture_gates_set(_selection, _scope, _per, _changes), do: missing()

@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.Fault do
   @moduledoc false
   # The errors of this API, built in one manner. What an error shows of a hostile argument is bounded.
 
-  alias ElixirScope.{Error, Suggest}
+  alias ElixirScope.{Core, Error, Suggest}
 
   @spec invalid(atom(), term(), String.t()) :: {:error, Error.t()}
   def invalid(what, value, hint) do
@@ -52,12 +52,16 @@ defmodule ElixirScope.ASTRepository.Fault do
   @shown_items_max 6
   @shown_bytes_max 80
 
-  @doc "A term as text: short, whatever it is."
+  @doc "A term as text: short, whatever it is, and without what is secret in it."
   @spec show(term()) :: String.t()
   def show(term) do
     # A deep term is cut before it is inspected: indenting it would take memory by the square of its depth.
     # Structs are shown without their own `Inspect`, which belongs to whoever sent them and may raise.
-    inspect(cut(term, @shown_depth_max), limit: 40, structs: false, width: 200)
+    # Who gives us something wrong may give us what nobody is to read in a log.
+    term
+    |> cut(@shown_depth_max)
+    |> inspect(limit: 40, structs: false, width: 200)
+    |> Core.Values.redact_text()
   end
 
   defp cut(_term, 0), do: :...

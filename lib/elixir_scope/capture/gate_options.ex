@@ -2,6 +2,7 @@ defmodule ElixirScope.Capture.GateOptions do
   @moduledoc false
   # The options of `ElixirScope.Capture.configure/2`, checked, as the native side takes them.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Capture.Gate
   alias ElixirScope.{Error, Suggest}
 
@@ -176,7 +177,7 @@ defmodule ElixirScope.Capture.GateOptions do
     {:error,
      %Error{
        reason: :unknown,
-       message: "unknown #{what} #{inspect(name, limit: 5, printable_limit: 80)}",
+       message: "unknown #{what} #{Fault.show(name)}",
        hint: Suggest.hint(name, valid),
        details: %{what: what, nearest: Suggest.nearest(name, valid)}
      }}
@@ -186,7 +187,7 @@ defmodule ElixirScope.Capture.GateOptions do
     {:error,
      %Error{
        reason: :invalid_argument,
-       message: "#{name}: #{inspect(value, limit: 5, printable_limit: 80)} is not possible",
+       message: "#{name}: #{Fault.show(value)} is not possible",
        hint: hint,
        details: %{what: name}
      }}

@@ -2,6 +2,7 @@ defmodule ElixirScope.Capture.Gates do
   @moduledoc false
   # Gates for whatever people select: the work behind `ElixirScope.Capture.configure/2`, `gates/1` and `ungate/1`.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Capture.{Gate, GateOptions}
   alias ElixirScope.{ASTRepository, Core, Error}
   alias ElixirScope.Instrumentation.Selection
@@ -111,7 +112,7 @@ defmodule ElixirScope.Capture.Gates do
     {:error,
      %Error{
        reason: :not_found,
-       message: "#{inspect(selection, limit: 5, printable_limit: 80)} names nothing that could have a gate",
+       message: "#{Fault.show(selection)} names nothing that could have a gate",
        hint:
          "give :all, a module, {module, function, arity}, a pattern such as \"MyApp.*\", {:app, :my_app}, " <>
            "points, {repository, ast_node_id}, or a list of these",

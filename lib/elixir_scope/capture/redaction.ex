@@ -32,6 +32,7 @@ defmodule ElixirScope.Capture.Redaction do
     * `:plain_structs` - modules that hide nothing, whatever `Inspect` says
   """
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Core, Error, Suggest}
 
   @parts ~w(password passwd passphrase passcode secret token authorization credential apikey accesskey privatekey
@@ -251,7 +252,7 @@ defmodule ElixirScope.Capture.Redaction do
         cond do
           key not in @options -> {:halt, unknown(key)}
           valid?(key, value) -> {:cont, ok}
-          true -> {:halt, invalid("#{inspect(key)} cannot be #{inspect(value, limit: 5)}", expected(key))}
+          true -> {:halt, invalid("#{inspect(key)} cannot be #{Fault.show(value)}", expected(key))}
         end
       end)
     else

@@ -59,7 +59,11 @@ defmodule ElixirScope.Core.Capture do
   def retire(pid, stack, ticks), do: Core.call(fn -> Native.capture_retire(pid, stack, ticks) end)
   def accounts, do: Core.call(fn -> Native.capture_accounts() end)
 
-  defp not_local(other), do: invalid("#{inspect(other, limit: 5)} is no process of this node")
+  @doc "Where the rings lie in the memory of the operating system's process: `{address, bytes}` each. Nothing here reads them."
+  def memory, do: Core.call(fn -> Native.capture_memory() end)
+
+  defp not_local(other),
+    do: invalid("#{Core.Values.redact_text(inspect(other, limit: 5))} is no process of this node")
 
   defp invalid(message) do
     {:error, %Error{reason: :invalid_argument, message: message, hint: nil}}

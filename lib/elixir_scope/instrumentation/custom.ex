@@ -3,7 +3,7 @@ defmodule ElixirScope.Instrumentation.Custom do
   # Code of the user's own, for a point of kind `:custom`: a helper module with one function, whose parameters are the
   # variables that the code reads. The probe calls it with what these are at the point.
 
-  alias ElixirScope.Error
+  alias ElixirScope.{Core, Error}
   alias ElixirScope.Instrumentation.Condition
 
   defstruct [:module, :binary, :names, :free]
@@ -40,11 +40,12 @@ defmodule ElixirScope.Instrumentation.Custom do
   defp versions([head | tail], used), do: versions(tail, versions(head, used))
   defp versions(_, used), do: used
 
+  defp shown(quoted), do: quoted |> Macro.to_string() |> Core.Values.redact_text() |> String.slice(0, 80)
+
   defp invalid(quoted, message) do
     %Error{
       reason: :invalid_custom_code,
-      message:
-        "the custom code #{quoted |> Macro.to_string() |> String.slice(0, 80)} does not compile: #{message}",
+      message: "the custom code #{shown(quoted)} does not compile: #{message}",
       hint:
         "It is compiled as the body of a function whose parameters are the variables visible at the point."
     }

@@ -11,6 +11,7 @@ defmodule ElixirScope.Instrumentation.Facts do
       #=> [{Ecto.Schema, :compile}, {MyApp.Line, :export}, {Enum, :runtime}]
   """
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Error
 
   @directory "elixir_scope_facts"
@@ -61,7 +62,7 @@ defmodule ElixirScope.Instrumentation.Facts do
   end
 
   def fetch(other) do
-    {:error, %Error{reason: :invalid_argument, message: "#{inspect(other, limit: 5)} is no module"}}
+    {:error, %Error{reason: :invalid_argument, message: "#{Fault.show(other)} is no module"}}
   end
 
   @doc "The facts of a module, from a directory."

@@ -2,6 +2,7 @@ defmodule ElixirScope.Instrumentation.Live do
   @moduledoc false
   # Instruments and restores modules of the running VM.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Error, Instrumentation}
   alias ElixirScope.Instrumentation.{Eligibility, Loader, Plan, Result, Selection}
 
@@ -99,7 +100,7 @@ defmodule ElixirScope.Instrumentation.Live do
   defp nothing(selection) do
     %Error{
       reason: :not_found,
-      message: "#{inspect(selection, limit: 5)} means no module that could be instrumented",
+      message: "#{Fault.show(selection)} means no module that could be instrumented",
       hint: "Patterns look at loaded modules and at the modules of loaded applications."
     }
   end

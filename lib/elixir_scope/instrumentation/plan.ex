@@ -48,6 +48,7 @@ defmodule ElixirScope.Instrumentation.Plan do
   The result of instrumenting tells for each `id` which points came of it, or why none did.
   """
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Error, Suggest}
   alias ElixirScope.Instrumentation.Plan.Entry
 
@@ -155,5 +156,6 @@ defmodule ElixirScope.Instrumentation.Plan do
     do: {:error, %Error{reason: :invalid_argument, message: message, hint: hint}}
 
   @doc false
-  def unknown(what, key, known), do: invalid("#{what} #{inspect(key)} is not known", Suggest.hint(key, known))
+  def unknown(what, key, known),
+    do: invalid("#{what} #{Fault.show(key)} is not known", Suggest.hint(key, known))
 end

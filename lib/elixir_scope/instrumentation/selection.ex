@@ -11,6 +11,7 @@ defmodule ElixirScope.Instrumentation.Selection do
 
   @type t :: module() | String.t() | {:app, atom()} | [t()]
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Error
 
   @doc "Checks a selection, and flattens it to a list of simple ones."
@@ -42,7 +43,7 @@ defmodule ElixirScope.Instrumentation.Selection do
   defp invalid(what) do
     %Error{
       reason: :invalid_argument,
-      message: "#{inspect(what, limit: 5, printable_limit: 80)} names no modules",
+      message: "#{Fault.show(what)} names no modules",
       hint: "Give a module, a pattern such as \"MyApp.*\", {:app, :my_app}, or a list of these."
     }
   end

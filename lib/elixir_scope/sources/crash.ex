@@ -34,8 +34,9 @@ defmodule ElixirScope.Sources.Crash do
   # Newer versions of Logger have translated the report; what it was about stays in the metadata.
   def of_log(%{meta: %{crash_reason: crash} = meta}), do: of_meta(crash, meta)
 
-  def of_log(%{msg: {_format, arguments}, meta: %{error_logger: %{emulator: true}}} = event),
-    do: of_emulator(arguments, event.meta)
+  def of_log(%{msg: {format, [_ | _] = arguments}, meta: %{error_logger: %{emulator: true}}} = event)
+      when format != :string,
+      do: of_emulator(arguments, event.meta)
 
   def of_log(_event), do: nil
 

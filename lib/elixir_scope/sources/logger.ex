@@ -16,15 +16,15 @@ defmodule ElixirScope.Sources.Logger do
       called is told by a warning
     * what ElixirScope logs itself is left out
 
-  From Elixir 1.15 on `Logger` keeps reports of supervisors and of `:proc_lib` from all handlers unless it is told otherwise:
-  `config :logger, handle_sasl_reports: true`. What supervisors report is text by then: a log record, and no crash with its
-  child. What generic servers and tasks report is not concerned.
+  Crashes (`:crashes`) are recorded by a primary filter of ours, in front of Logger's translator: so a supervisor's report has
+  its child on every version of Elixir, whether Logger is told to show it (`handle_sasl_reports`) or not. The filter changes no
+  event: what the program's own handlers get stays as it is. With it, what is recorded as a crash is no log record as well.
 
-  `:level` of the handler is `:all` by default: the levels of `:logger` and of modules apply before.
+  `:level` is `:all` by default: the levels of `:logger` and of modules apply before.
   """
 
-  alias ElixirScope.Sources.{Crash, Note, Rate}
-  alias ElixirScope.Sources.Logger.Message
+  alias ElixirScope.Sources.{Note, Rate}
+  alias ElixirScope.Sources.Logger.{Crashes, Message}
 
   @id :elixir_scope
   @per_second 10_000
@@ -61,16 +61,26 @@ defmodule ElixirScope.Sources.Logger do
   # What: `:records`, `:crashes` or both.
   def attach(what, opts) do
     rate = Rate.new(Keyword.get(opts, :per_second, @per_second))
-    config = %{level: Keyword.get(opts, :level, :all), config: %{what: what, rate: rate, owner: self()}}
+    level = Keyword.get(opts, :level, :all)
+    config = %{level: level, config: %{what: what, rate: rate, owner: self()}}
 
-    case :logger.add_handler(@id, __MODULE__, config) do
-      {:error, {:already_exist, _}} -> :logger.set_handler_config(@id, config)
-      other -> other
+    added =
+      case :logger.add_handler(@id, __MODULE__, config) do
+        {:error, {:already_exist, _}} -> :logger.set_handler_config(@id, config)
+        other -> other
+      end
+
+    cond do
+      added != :ok -> added
+      :crashes in what -> Crashes.attach(level, rate)
+      true -> Crashes.detach()
     end
   end
 
   @doc false
   def detach do
+    Crashes.detach()
+
     case :logger.get_handler_config(@id) do
       {:ok, %{config: config} = handler} ->
         # So that the removal is known for ours.
@@ -98,8 +108,9 @@ defmodule ElixirScope.Sources.Logger do
 
   @doc false
   def log(event, %{config: %{rate: rate, what: what}}) do
-    if Note.wanted?() and not own?(event) do
-      if Rate.pass?(rate), do: record(event, what)
+    if Note.wanted?() and not own?(event) and record?(event, what) and Rate.pass?(rate) do
+      {place, data} = told(event)
+      Note.put(:logger, place, data)
     end
 
     :ok
@@ -129,28 +140,20 @@ defmodule ElixirScope.Sources.Logger do
     end
   end
 
-  defp record(event, what) do
-    with {source, place, data} <- told(event, what), do: Note.put(source, place, data)
-  end
+  # What the filter records as a crash is left to it.
+  defp record?(event, what),
+    do: :records in what and not (:crashes in what and Crashes.reported?(event))
 
   @doc false
-  # What is recorded of an event, `nil` for nothing.
-  def told(%{level: level, meta: meta} = event, what) do
-    case if(:crashes in what, do: Crash.of_log(event)) do
-      %{} = crash ->
-        {:crash, Note.place(meta), crash}
-
-      nil ->
-        if :records in what do
-          {:logger, Note.place(meta),
-           %{
-             level: level,
-             message: Message.text(event),
-             domain: Map.get(meta, :domain, []),
-             metadata: metadata(meta)
-           }}
-        end
-    end
+  # What is recorded of an event: its place, and what it says.
+  def told(%{level: level, meta: meta} = event) do
+    {Note.place(meta),
+     %{
+       level: level,
+       message: Message.text(event),
+       domain: Map.get(meta, :domain, []),
+       metadata: metadata(meta)
+     }}
   end
 
   defp metadata(meta) do

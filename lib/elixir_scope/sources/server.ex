@@ -7,8 +7,10 @@ defmodule ElixirScope.Sources.Server do
 
   require Logger
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Error, Suggest}
   alias ElixirScope.Sources.Logger, as: Records
+  alias ElixirScope.Sources.Logger.Crashes
   alias ElixirScope.Sources.Telemetry
 
   @sources [:logger, :crashes, :telemetry]
@@ -49,8 +51,8 @@ defmodule ElixirScope.Sources.Server do
     {:error,
      %Error{
        reason: :unknown,
-       message: "unknown #{what} #{inspect(name, limit: 5)}",
-       hint: Suggest.hint(if(is_atom(name), do: name, else: inspect(name, limit: 5)), valid)
+       message: "unknown #{what} #{Fault.show(name)}",
+       hint: Suggest.hint(if(is_atom(name), do: name, else: Fault.show(name)), valid)
      }}
   end
 
@@ -107,7 +109,7 @@ defmodule ElixirScope.Sources.Server do
 
     status = %{
       logger: one.(:logger, Records.attached?(), log),
-      crashes: one.(:crashes, Records.attached?(), log),
+      crashes: one.(:crashes, Crashes.attached?(), log),
       telemetry: one.(:telemetry, Telemetry.attached?(), Telemetry.lost()),
       removed: state.removed
     }

@@ -4,6 +4,7 @@ defmodule ElixirScope.Trace.Condition do
   # or as `ElixirScope.Trace.condition/1` gives it; as a function of one list made at a prompt (what `:dbg.fun2ms/1`
   # takes); or as a match specification. Only heads and guards are used: what is done with a call is not for it to say.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Error
 
   @doc "`{:ok, [{head, guards}]}` of a condition; `nil` is any call."
@@ -29,13 +30,13 @@ defmodule ElixirScope.Trace.Condition do
          match?({:ok, _, _, _}, :erlang.match_spec_test([], tested(spec), :trace)) do
       {:ok, for({head, guards, _} <- spec, do: {head, guards})}
     else
-      invalid("#{inspect(spec, limit: 10)} is no match specification")
+      invalid("#{Fault.show(spec)} is no match specification")
     end
   rescue
-    ArgumentError -> invalid("#{inspect(spec, limit: 10)} is no match specification")
+    ArgumentError -> invalid("#{Fault.show(spec)} is no match specification")
   end
 
-  def compile(other), do: invalid("#{inspect(other, limit: 5)} is no condition")
+  def compile(other), do: invalid("#{Fault.show(other)} is no condition")
 
   defp tested(spec), do: for({head, guards, _} <- spec, do: {head, guards, [true]})
 

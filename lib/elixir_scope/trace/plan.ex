@@ -2,6 +2,7 @@ defmodule ElixirScope.Trace.Plan do
   @moduledoc false
   # What a trace is to do, checked: everything is known before the VM is touched.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.{Error, Suggest}
   alias ElixirScope.Instrumentation.Loader
   alias ElixirScope.Trace.Condition
@@ -112,7 +113,7 @@ defmodule ElixirScope.Trace.Plan do
 
   defp within(name, value, max) do
     invalid(
-      "#{name}: #{inspect(value)} is no limit",
+      "#{name}: #{Fault.show(value)} is no limit",
       "a trace always ends: give a whole number from 1 to #{max}"
     )
   end
@@ -124,13 +125,13 @@ defmodule ElixirScope.Trace.Plan do
   defp rate(other),
     do:
       invalid(
-        "rate: #{inspect(other)} is no rate",
+        "rate: #{Fault.show(other)} is no rate",
         "write rate: {1_000, 100}: a thousand events within 100 ms"
       )
 
   defp on_rate(:stop), do: {:ok, true}
   defp on_rate(:skip), do: {:ok, false}
-  defp on_rate(other), do: invalid("on_rate: #{inspect(other)} is unknown", "it is :stop or :skip")
+  defp on_rate(other), do: invalid("on_rate: #{Fault.show(other)} is unknown", "it is :stop or :skip")
 
   ## Choices
 
@@ -143,7 +144,7 @@ defmodule ElixirScope.Trace.Plan do
 
       [other | _] ->
         invalid(
-          "#{inspect(other)} is none of #{name}",
+          "#{Fault.show(other)} is none of #{name}",
           "#{name} are #{Enum.map_join(allowed, ", ", &inspect/1)}"
         )
     end
@@ -248,7 +249,7 @@ defmodule ElixirScope.Trace.Plan do
 
   defp pattern(other) do
     invalid(
-      "#{inspect(other, limit: 5)} names no function",
+      "#{Fault.show(other)} names no function",
       "write Module, {Module, :name}, {Module, :name, arity} or {Module, :name, arity, condition}"
     )
   end
@@ -316,8 +317,7 @@ defmodule ElixirScope.Trace.Plan do
   end
 
   defp process(other, _),
-    do:
-      {:halt, invalid("#{inspect(other, limit: 5)} is no process", "a pid, a name, :new, :existing or :all")}
+    do: {:halt, invalid("#{Fault.show(other)} is no process", "a pid, a name, :new, :existing or :all")}
 
   defp missing(who) do
     {:error,
@@ -325,7 +325,7 @@ defmodule ElixirScope.Trace.Plan do
   end
 
   defp owner(pid) when is_pid(pid) or pid == :nobody, do: {:ok, pid}
-  defp owner(other), do: invalid("owner: #{inspect(other)} is no process", "a pid, or :nobody")
+  defp owner(other), do: invalid("owner: #{Fault.show(other)} is no process", "a pid, or :nobody")
 
   defp invalid(message, hint), do: {:error, %Error{reason: :invalid_argument, message: message, hint: hint}}
 end

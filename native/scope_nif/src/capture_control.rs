@@ -155,6 +155,14 @@ fn capture_switch<'a>(env: Env<'a>, selection: Term<'a>, on: bool) -> Term<'a> {
     )
 }
 
+/// Where the memory of all rings is, `{address, bytes}` each: for who looks at it from outside.
+#[rustler::nif]
+fn capture_memory() -> Vec<(usize, usize)> {
+    let rings = existing().map(|capture| capture.threads.all());
+    let rings = rings.unwrap_or_default();
+    rings.iter().flat_map(|ring| ring.memory()).collect()
+}
+
 /// The accounts, as a map.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn capture_accounts(env: Env<'_>) -> NifResult<Term<'_>> {

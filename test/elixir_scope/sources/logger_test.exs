@@ -12,15 +12,24 @@ defmodule ElixirScope.Sources.LoggerTest do
   defmodule Collect do
     @moduledoc false
     # What ours would record of each event, sent to the test.
-    def log(event, %{config: %{to: to, what: what}}) do
-      with {_source, _place, _data} = told <- Records.told(event, what), do: send(to, {:told, told})
+    def log(event, %{config: %{to: to}}), do: send(to, {:told, Records.told(event)})
+
+    # In place of our filter.
+    def filter(event, to) do
+      with %{} = crash <- Sources.Crash.of_log(event), do: send(to, {:crash, crash})
+      :ignore
     end
+  end
+
+  defmodule Given do
+    @moduledoc false
+    # A handler of the program's own, which passes on what it is given.
+    def log(event, %{config: %{to: to}}), do: send(to, {:given, event})
   end
 
   setup do
     level = Logger.level()
     Logger.configure(level: :debug)
-    let_sasl_through()
 
     on_exit(fn ->
       Sources.detach()
@@ -28,34 +37,38 @@ defmodule ElixirScope.Sources.LoggerTest do
     end)
   end
 
-  # From Elixir 1.15 on Logger stops reports of supervisors and of `:proc_lib` before any handler sees them, unless it is
-  # configured with `handle_sasl_reports: true`: this is what that does.
-  defp let_sasl_through do
-    with {:logger_translator, {translate, %{sasl: false} = options}} <-
-           List.keyfind(:logger.get_primary_config().filters, :logger_translator, 0) do
-      put = fn options ->
-        :ok = :logger.remove_primary_filter(:logger_translator)
-        :ok = :logger.add_primary_filter(:logger_translator, {translate, options})
-      end
-
-      put.(%{options | sasl: true})
-      on_exit(fn -> put.(options) end)
-    end
+  defp collect do
+    :ok = :logger.add_handler(:collect, Collect, %{config: %{to: self()}})
+    on_exit(fn -> :logger.remove_handler(:collect) end)
   end
 
-  defp collect(what \\ [:records, :crashes]) do
-    :ok = :logger.add_handler(:collect, Collect, %{config: %{to: self(), what: what}})
-    on_exit(fn -> :logger.remove_handler(:collect) end)
+  # Our handler and filter, with capture on while `fun` runs: the crashes that were recorded.
+  defp crashes(fun) do
+    {:ok, repository} = ASTRepository.new()
+    :ok = Capture.subscribe(repository)
+
+    quietly(fn ->
+      :ok = Capture.start(sources: [:crashes])
+      fun.()
+      # What the VM itself reports goes through a process of its own.
+      Process.sleep(100)
+      :ok = Capture.stop()
+    end)
+
+    :ok = Capture.flush()
+    Capture.unsubscribe(repository)
+    {:ok, events} = Sources.events(repository, source: :crash)
+    for event <- events, do: event.data
   end
 
   # Our own console stays quiet.
   defp quietly(fun), do: ExUnit.CaptureLog.capture_log(fun)
 
-  defp told(source) do
+  defp told do
     receive do
-      {:told, {^source, place, data}} -> {place, data}
+      {:told, told} -> told
     after
-      5_000 -> flunk("nothing was told of #{source}")
+      5_000 -> flunk("nothing was told")
     end
   end
 
@@ -63,7 +76,7 @@ defmodule ElixirScope.Sources.LoggerTest do
     collect()
     quietly(fn -> Logger.warning("stock of #{:tea} is low", stock: 3) end)
     line = __ENV__.line - 1
-    {place, data} = told(:logger)
+    {place, data} = told()
     assert %{level: :warning, message: "stock of tea is low", metadata: %{stock: 3}} = data
     assert %{line: ^line, mfa: {__MODULE__, _, _}, file: file} = place
     assert String.ends_with?(file, "logger_test.exs")
@@ -117,7 +130,7 @@ defmodule ElixirScope.Sources.LoggerTest do
 
     collect()
     quietly(fn -> apply(Logged, :work, [1]) end)
-    {place, _} = told(:logger)
+    {place, _} = told()
 
     assert {:ok, %{ast_node_id: id, strategy: :line_based, confidence: 0.95}} =
              RuntimeCorrelator.resolve(repository, %{place: place})
@@ -141,78 +154,138 @@ defmodule ElixirScope.Sources.LoggerTest do
   end
 
   describe "crashes" do
-    setup do
-      collect([:crashes])
-    end
-
     defmodule Server do
       use GenServer
       def init(arg), do: {:ok, arg}
       def handle_call(:fail, _from, state), do: {:reply, Map.fetch!(state, :nothing), state}
-      def handle_cast({:throw, it}, _state), do: throw(it)
       def handle_cast({:exit, reason}, _state), do: exit(reason)
     end
 
     test "of a generic server, with the frames of what failed" do
-      quietly(fn ->
-        {:ok, pid} = GenServer.start(Server, %{})
-        catch_exit(GenServer.call(pid, :fail))
-      end)
+      found =
+        crashes(fn ->
+          {:ok, pid} = GenServer.start(Server, %{})
+          catch_exit(GenServer.call(pid, :fail))
+          ended(pid)
+        end)
 
-      crashes = for _ <- 1..2, do: told(:crash) |> elem(1)
-      assert Enum.any?(crashes, &(&1.type in [:gen_server, :process]))
+      # What the server says, and what `:proc_lib` says.
+      assert [:gen_server, :process] = found |> Enum.map(& &1.type) |> Enum.sort()
 
-      for crash <- crashes do
+      for crash <- found do
         assert %{class: :error, exception: KeyError} = crash
         assert Enum.any?(crash.frames, &match?({Server, :handle_call, 3, _, line} when is_integer(line), &1))
       end
     end
 
-    test "of a throw, an exit, a task, a plain process" do
-      quietly(fn ->
-        {:ok, pid} = GenServer.start(Server, %{})
-        GenServer.cast(pid, {:exit, {:no, :way}})
-      end)
+    test "of an exit, a task, a plain process" do
+      found =
+        crashes(fn ->
+          {:ok, pid} = GenServer.start(Server, %{})
+          GenServer.cast(pid, {:exit, {:no, :way}})
+          ended(pid)
+          {:ok, pid} = Task.start(fn -> raise ArgumentError, "no" end)
+          ended(pid)
+          ended(spawn(fn -> :erlang.error({:badmatch, 3}) end))
+        end)
 
-      {_, crash} = told(:crash)
-      assert crash.reason |> inspect() =~ "no" and crash.class in [:exit, :error]
-
-      quietly(fn ->
-        {:ok, _} = Task.start(fn -> raise ArgumentError, "no" end)
-        Process.sleep(100)
-      end)
-
-      crash = until(fn crash -> crash.exception == ArgumentError end)
+      assert Enum.any?(found, &(inspect(&1.reason) =~ "no" and &1.class in [:exit, :error]))
+      assert crash = Enum.find(found, &(&1.exception == ArgumentError))
       assert crash.class == :error
       assert Enum.any?(crash.frames, &match?({__MODULE__, _, _, _, _}, &1))
-
-      quietly(fn ->
-        spawn(fn -> :erlang.error({:badmatch, 3}) end)
-        Process.sleep(100)
-      end)
-
-      assert until(fn crash -> crash.exception == MatchError end).type == :process
+      assert Enum.find(found, &(&1.exception == MatchError)).type == :process
     end
 
-    # From Elixir 1.15 on, Logger makes text of what supervisors report before any handler sees it; see the module's doc.
-    @tag skip: Version.match?(System.version(), ">= 1.15.0") && "Logger makes text of supervisors' reports"
     test "of a supervisor's child, with the child" do
-      quietly(fn ->
-        {:ok, pid} =
-          Supervisor.start_link([{Task, fn -> raise "child" end}], strategy: :one_for_one, max_restarts: 1)
+      found =
+        crashes(fn ->
+          child = %{id: :fails, start: {Task, :start_link, [fn -> raise "child" end]}}
+          {:ok, pid} = Supervisor.start_link([child], strategy: :one_for_one, max_restarts: 1)
+          Process.unlink(pid)
+          ended(pid)
+        end)
 
-        Process.unlink(pid)
-        Process.sleep(200)
-      end)
-
-      crash = until(fn crash -> crash.type == :supervisor end)
-      assert crash.child.id == Task or match?(%{id: _}, crash.child)
-      assert crash.context in [:child_terminated, :shutdown, :start_error]
+      assert crash = Enum.find(found, &(&1.type == :supervisor and &1.context == :child_terminated))
+      assert %{id: :fails, start: {Task, :start_link, 1}} = crash.child
+      assert crash.exception == RuntimeError
     end
 
-    defp until(fun) do
-      {_, crash} = told(:crash)
-      if fun.(crash), do: crash, else: until(fun)
+    test "are no log records as well, and the program's own handlers are given the same with and without us" do
+      :ok = :logger.add_handler(:given, Given, %{config: %{to: self()}})
+      on_exit(fn -> :logger.remove_handler(:given) end)
+
+      fail = fn ->
+        Logger.error("a record")
+        {:ok, pid} = GenServer.start(Server, %{})
+        catch_exit(GenServer.call(pid, :fail))
+        ended(pid)
+        child = %{id: :fails, start: {Task, :start_link, [fn -> raise "child" end]}}
+        {:ok, pid} = Supervisor.start_link([child], strategy: :one_for_one, max_restarts: 1)
+        Process.unlink(pid)
+        ended(pid)
+      end
+
+      {:ok, repository} = ASTRepository.new()
+      :ok = Capture.subscribe(repository)
+      filters = :logger.get_primary_config().filters
+
+      [without, with_us] =
+        for sources <- [[], [:logger, :crashes]] do
+          :ok = Sources.attach(sources)
+          ids = Keyword.keys(:logger.get_primary_config().filters)
+          ours = Enum.find_index(ids, &(&1 == :elixir_scope_crashes))
+          # In front of what makes text of reports.
+          translator = Enum.find_index(ids, &(&1 == :logger_translator)) || length(ids)
+          assert if(sources == [], do: ours == nil, else: ours < translator)
+
+          quietly(fn ->
+            :ok = Capture.start()
+            fail.()
+            :ok = Capture.stop()
+          end)
+
+          given()
+        end
+
+      assert [_ | _] = without
+      assert with_us == without
+      :ok = Capture.flush()
+      {:ok, records} = Sources.events(repository, source: :logger)
+      assert for(%{data: %{level: :error} = data} <- records, do: data.message) == ["a record"]
+      {:ok, crashes} = Sources.events(repository, source: :crash)
+      assert Enum.any?(crashes, &match?(%{data: %{type: :supervisor, child: %{id: :fails}}}, &1))
+      assert %{crashes: %{attached: true, failed: 0}} = Sources.status()
+      :ok = Sources.detach()
+      assert :logger.get_primary_config().filters == filters
+      Capture.unsubscribe(repository)
+    end
+
+    test "a filter that fails says nothing and stays" do
+      :ok = Sources.attach([:crashes])
+      :ok = Capture.start()
+      {_, {filter, config}} = List.keyfind(:logger.get_primary_config().filters, :elixir_scope_crashes, 0)
+      assert filter.(%{level: :nonsense, msg: 1, meta: 2}, %{config | level: :info}) == :ignore
+      assert Sources.status().crashes.failed == 1
+      Capture.stop()
+    end
+
+    defp ended(pid) do
+      ref = Process.monitor(pid)
+      assert_receive {:DOWN, ^ref, _, _, _}, 5_000
+    end
+
+    # All that our handler was given, without what differs from run to run.
+    defp given(all \\ []) do
+      receive do
+        {:given, %{level: level, msg: msg, meta: meta}} ->
+          text =
+            inspect({msg, Map.drop(meta, [:time, :pid, :gl])}, limit: :infinity, printable_limit: :infinity)
+
+          changing = ~r/[<(]\d+[.\d]*[>)]|#(PID|Function|Reference)<[^>]*>|(size|reductions|len)(:|: |=)\d+/
+          given([{level, Regex.replace(changing, text, "#")} | all])
+      after
+        200 -> Enum.sort(all)
+      end
     end
 
     test "values of arguments stay out of stacktraces" do

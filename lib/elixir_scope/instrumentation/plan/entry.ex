@@ -2,6 +2,7 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
   @moduledoc false
   # One line of a plan: what people write becomes the plain form, and the plain form is checked.
 
+  alias ElixirScope.ASTRepository.Fault
   alias ElixirScope.Instrumentation.Plan
 
   # Under the names that the specification gives them, too.
@@ -79,7 +80,7 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
 
   def from_point(other, _id), do: none(other)
 
-  defp none(other), do: Plan.invalid("#{inspect(other, limit: 5)} is no point: it is a map")
+  defp none(other), do: Plan.invalid("#{Fault.show(other)} is no point: it is a map")
 
   defp known(point) do
     case Enum.find(Map.keys(point), &(&1 not in @keys)) do
@@ -94,7 +95,7 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
   defp target(%{line: line} = point), do: {:ok, {:place, line, point[:column]}}
   defp target(%{function: {name, arity}, clause: ordinal}), do: {:ok, {:clause, name, arity, ordinal}}
   defp target(%{function: {name, arity}}), do: {:ok, {:function, name, arity}}
-  defp target(%{function: other}), do: Plan.invalid("function: #{inspect(other)} is no {name, arity}")
+  defp target(%{function: other}), do: Plan.invalid("function: #{Fault.show(other)} is no {name, arity}")
   defp target(_), do: {:ok, :all}
 
   # A binary knows lines and columns; only a repository knows ids and patterns.
@@ -122,7 +123,7 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
   end
 
   def check(other),
-    do: Plan.invalid("#{inspect(other, limit: 5)} is no entry of a plan: it has a target and kinds")
+    do: Plan.invalid("#{Fault.show(other)} is no entry of a plan: it has a target and kinds")
 
   defp target_is(:all), do: :ok
   defp target_is({:function, name, arity}) when is_atom(name) and arity in 0..255, do: :ok
@@ -137,7 +138,7 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
 
   defp target_is(other) do
     Plan.invalid(
-      "#{inspect(other, limit: 5)} is no target",
+      "#{Fault.show(other)} is no target",
       "Targets are :all, {:function, name, arity}, {:clause, name, arity, ordinal} and {:place, line, column}."
     )
   end

@@ -4,7 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use scope_core::capture::redact::{Rules, secrets};
-use scope_core::captured::{AtomWords, canonical, check, from_portable, portable, same, show, transcode};
+use scope_core::captured::{
+    AtomWords, canonical, check, from_portable, portable, same, show, transcode,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut out = Vec::new();

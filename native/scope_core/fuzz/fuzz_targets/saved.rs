@@ -11,7 +11,7 @@ fuzz_target!(|payload: &[u8]| {
     let thread = std::thread::Builder::new().stack_size(8 * LOAD_STACK_BYTES);
     let load = move || {
         if let Ok(repository) = Repository::from_bytes(&file, Limits::default()) {
-            for unit in repository.units() {
+            for unit in repository.units().iter() {
                 unit.each_id(|_, id| assert!(!id.is_empty()));
             }
             let again = repository.to_bytes().expect("what was loaded can be saved");

@@ -60,6 +60,11 @@ impl Blobs {
         }
     }
 
+    /// Where they lie: address and length in bytes.
+    pub fn memory(&self) -> (usize, usize) {
+        (self.words.as_ptr().addr(), size_of_val(&*self.words))
+    }
+
     /// Words that a blob takes: its length and its bytes.
     #[inline(always)]
     fn words_of(len: usize) -> u64 {

@@ -101,6 +101,12 @@ impl Ring {
         }
     }
 
+    /// Where its records and their bytes lie: address and length in bytes, each.
+    pub fn memory(&self) -> [(usize, usize); 2] {
+        let records = (self.words.as_ptr().addr(), size_of_val(&*self.words));
+        [records, self.blobs.memory()]
+    }
+
     /// Its number: no other ring has it.
     pub fn number(&self) -> u64 {
         self.number

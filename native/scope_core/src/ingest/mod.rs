@@ -10,6 +10,8 @@ mod log;
 mod log_stats;
 mod process;
 mod reading;
+#[cfg(any(fuzzing, all(test, not(loom))))]
+mod rereading;
 mod saved;
 mod saved_log;
 mod side;
@@ -25,6 +27,8 @@ pub use engine::{Engine, EngineCounts};
 pub use log::{Blob, Directory, Disk, DiskFile, EventFilter};
 pub use log_stats::LogStats;
 pub use reading::{Activation, Event, Reading};
+#[cfg(fuzzing)]
+pub use rereading::{read_again, written};
 pub use saved::SavedRuntime;
 pub use side::{SideEvent, SideFilter};
 pub use stats::CallStats;

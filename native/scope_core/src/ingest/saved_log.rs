@@ -66,6 +66,16 @@ impl SavedLog {
         Ok(saved)
     }
 
+    /// A log of one block as it lies in a file, with so many names of reasons.
+    #[cfg(any(fuzzing, all(test, not(loom))))]
+    pub fn of_block(packed: Vec<u8>, names: usize) -> SavedLog {
+        SavedLog {
+            atoms: vec![crate::atoms::intern("reason"); names],
+            blocks: VecDeque::from([Packed(packed)]),
+            left_out: 0,
+        }
+    }
+
     /// Whether it can be a log of a store with so many points; how many rows it has.
     pub fn check(&self, points: usize) -> Result<u64> {
         let mut rows = 0;
@@ -152,7 +162,7 @@ fn portable(
     Ok(block)
 }
 
-fn corrupt(why: &str) -> Error {
+pub(super) fn corrupt(why: &str) -> Error {
     Error::Corrupt {
         detail: format!("the event log: {why}"),
     }

@@ -21,13 +21,17 @@ type Refused = &'static str;
 
 /// Appends the block to `into`; how many bytes it takes there.
 pub(crate) fn encode(block: &Block, into: &mut Vec<u8>) -> usize {
-    let raw = raw(block);
+    pack(&raw(block), into)
+}
+
+/// Appends the content of a block, compressed, with its head.
+pub(crate) fn pack(raw: &[u8], into: &mut Vec<u8>) -> usize {
     let start = into.len();
     into.extend_from_slice(&[0; HEAD_BYTES]);
     let room = lz4_flex::block::get_maximum_output_size(raw.len());
     into.resize(start + HEAD_BYTES + room, 0);
     // There is room for the worst case, so it cannot fail.
-    let packed = lz4_flex::block::compress_into(&raw, &mut into[start + HEAD_BYTES..]).unwrap_or(0);
+    let packed = lz4_flex::block::compress_into(raw, &mut into[start + HEAD_BYTES..]).unwrap_or(0);
     into.truncate(start + HEAD_BYTES + packed);
     let sum = checksum(raw.len() as u32, &into[start + HEAD_BYTES..]);
     let head = &mut into[start..start + HEAD_BYTES];
@@ -68,7 +72,8 @@ fn checksum(raw_len: u32, packed: &[u8]) -> u64 {
     xxh3_64(packed) ^ u64::from(raw_len).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-fn raw(block: &Block) -> Vec<u8> {
+/// The content of a block: what is compressed.
+pub(crate) fn raw(block: &Block) -> Vec<u8> {
     let rows = block.rows();
     let mut out = Writer(Vec::with_capacity(
         rows * 26 + block.blobs.bytes.len() + 256,

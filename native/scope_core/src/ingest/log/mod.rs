@@ -29,6 +29,8 @@ use crate::limits;
 pub use block::Blob;
 pub(crate) use block::{Block, NO_POINT, Row};
 pub(crate) use codec::{decode, encode};
+#[cfg(any(fuzzing, all(test, not(loom))))]
+pub(crate) use codec::{pack, raw};
 pub use disk::{Directory, Disk, DiskFile};
 pub use filter::EventFilter;
 pub(crate) use filter::{Key, Wanted};
