@@ -185,7 +185,7 @@ defmodule ElixirScope.Native do
   # events: the event log, and events that callers brought
   def events_read(_ref, _filter, _limit), do: missing()
   def events_store(_ref, _at_ns, _node, _type, _event), do: missing()
-  def events_brought(_ref, _filter, _limit), do: missing()
+  def events_types(_ref), do: missing()
   def events_stats(_ref), do: missing()
 
   # correlation

@@ -2,7 +2,7 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
   @moduledoc """
   Something that happened in the running program, with whatever it knows about where it came from.
 
-    * `:event_id` - integer, ordered by time; `nil` for an event that did not come from the event log
+    * `:event_id` - integer, ordered by time; below 0 for one that a caller stored; `nil` for one that was only built
     * `:event_type` - one of `types/0` from the event log (`:call` is one activation, with its end); any atom from a caller
     * `:timestamp` - when it began, in nanoseconds since the Unix epoch
     * `:duration_ns` - how long the activation took, entry to end; `nil` when it has not ended
@@ -53,7 +53,7 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
   ]
 
   @type t :: %__MODULE__{
-          event_id: non_neg_integer() | nil,
+          event_id: integer() | nil,
           event_type: atom() | nil,
           timestamp: integer() | nil,
           duration_ns: non_neg_integer() | nil,

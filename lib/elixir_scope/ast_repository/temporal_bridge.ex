@@ -3,16 +3,19 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   What happened, by time: events of a range, of a node, of a process, of an activation.
 
       {:ok, events} = TemporalBridge.get_events_in_range(repo, from_ns, to_ns, types: [:call], limit: 100)
-      {:ok, page} = TemporalBridge.get_events_in_range(repo, from_ns, to_ns, after: List.last(events).event_id)
+      {:ok, page} = TemporalBridge.get_events_in_range(repo, from_ns, to_ns, after: List.last(events))
 
-  Times are nanoseconds since 1970, both ends included. Answers are in the order of time. Options of every question:
+  Times are nanoseconds since 1970, both ends included. Answers are in the order of time, events that callers stored
+  (`store_event/2`) among those of the event log; of one nanosecond, those of the log come first. Options of every question:
 
-    * `types: [type]` - of `ElixirScope.ASTRepository.RuntimeEvent`; without it everything but ends (`:return`, `:tail`,
-      `:error`, `:aborted`, `:lost`), which `:call` tells of
+    * `types: [type]` - of `ElixirScope.ASTRepository.RuntimeEvent`, or a type that a stored event has; without it everything
+      but ends (`:return`, `:tail`, `:error`, `:aborted`, `:lost`), which `:call` tells of
     * `limit: n` (1,000), `newest_first: true`
-    * `after: event_id`, `before: event_id` - how to go on; then only events of the log are given
+    * `after: event`, `before: event` - how to go on: an event of an earlier answer, or its `event_id`. With the event
+      itself that works also when it is not kept any more
 
-  Errors: `:corrupt` when events that went to the disk cannot be read back, with which; `:not_found` for a node.
+  Errors: `:corrupt` when events that went to the disk cannot be read back, with which; `:not_found` for a node, and for the
+  id of a stored event that is not kept any more; `:unknown` for a type or an option, with the nearest one.
   """
 
   alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeEvent, Schema}
@@ -30,10 +33,26 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   def get_events_in_range(repository, from_ns, to_ns, opts \\ []),
     do: ask(repository, %{from: from_ns, to: to_ns}, opts)
 
-  @doc "Events of a module or function."
+  @doc """
+  Events of a node, whatever its id names. Of a file, a module and a function: all that happened in them. Of a clause: its
+  calls. Of a variable, a call, an expression: what was recorded of it. With `within: true` also what happened inside of
+  a clause or an expression. Events of older versions of the code count where the node is the same one.
+
+      {:ok, [%{event_type: :binding, value: 3}]} = TemporalBridge.get_events_for_node(repo, "Cart.add/2#c41f:9be02d.1")
+  """
   @spec get_events_for_node(term(), String.t(), keyword()) :: answer()
   def get_events_for_node(repository, node, opts \\ []) do
-    with :ok <- Schema.node_id(node), do: ask(repository, %{node: node}, opts)
+    with :ok <- Schema.node_id(node),
+         {:ok, within, opts} <- within(opts),
+         do: ask(repository, %{node: node, within: within}, opts)
+  end
+
+  defp within(opts) do
+    {within, opts} = if Keyword.keyword?(opts), do: Keyword.pop(opts, :within, false), else: {false, opts}
+
+    if is_boolean(within),
+      do: {:ok, within, opts},
+      else: Fault.invalid(:within, within, "give true or false")
   end
 
   @doc """
@@ -67,7 +86,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
 
   @doc """
   Stores an event that did not come from the capture, at its `:timestamp` (now, without one), in whatever order they come.
-  They are bounded by an eighth of the event log's bytes; the oldest go first, counted in `stats/1`.
+  Answers give it with an `event_id` below 0; what it had itself is in its `metadata`. They are bounded by an eighth of the
+  event log's bytes, and by its number of events and their age; the oldest go first, counted in `stats/1`.
   """
   @spec store_event(term(), RuntimeEvent.t() | map()) :: :ok | {:error, Error.t()}
   def store_event(repository, event) when is_map(event) do
@@ -75,12 +95,21 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
 
     with {:ok, ref} <- Handle.ref(repository),
          :ok <- time(at_ns) do
-      fields = event |> Map.delete(:__struct__) |> Map.put(:timestamp, at_ns)
+      fields = event |> Map.delete(:__struct__) |> Map.put(:timestamp, at_ns) |> own_id()
       Core.Events.store(ref, at_ns, Map.get(event, :ast_node_id), Map.get(event, :event_type), fields)
     end
   end
 
   def store_event(_repository, other), do: Fault.invalid(:event, other, "give a map or a RuntimeEvent")
+
+  defp own_id(%{event_id: nil} = fields), do: Map.delete(fields, :event_id)
+
+  defp own_id(%{event_id: id} = fields) do
+    metadata = with %{metadata: %{} = metadata} <- fields, do: metadata, else: (_ -> %{})
+    fields |> Map.delete(:event_id) |> Map.put(:metadata, Map.put(metadata, :event_id, id))
+  end
+
+  defp own_id(fields), do: fields
 
   @doc "What the log keeps, on the disk too, what it dropped, and what came late; as a map of counts."
   @spec stats(term()) :: {:ok, map()} | {:error, Error.t()}
@@ -91,55 +120,45 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   defp ask(repository, wanted, opts) do
     with {:ok, ref} <- Handle.ref(repository),
          {:ok, opts} <- options(opts),
+         :ok <- types(ref, opts[:types]),
+         {:ok, from_event} <- cursor(:after, opts[:after]),
+         {:ok, to_event} <- cursor(:before, opts[:before]),
          :ok <- time(wanted[:from]),
          :ok <- time(wanted[:to]),
-         {:ok, logged} <- logged(ref, wanted, opts),
-         {:ok, brought} <- brought(ref, wanted, opts) do
-      {:ok, merge(logged, brought, opts)}
-    end
-  end
-
-  defp logged(_ref, %{token: id}, _opts) when not (is_integer(id) and id > 0), do: {:ok, []}
-  defp logged(_ref, %{to: to}, _opts) when is_integer(to) and to < 0, do: {:ok, []}
-
-  defp logged(ref, wanted, opts) do
-    from = wanted[:from] && max(wanted[:from], 0)
-
-    filter =
-      {wanted[:node], wanted[:pid], wanted[:token], opts[:types], from, wanted[:to], opts[:after],
-       opts[:before], opts[:newest_first]}
-
-    with {:ok, events} <- Core.Events.read(ref, filter, opts[:limit]),
+         filter =
+           {wanted[:node], wanted[:within] || false, wanted[:pid], wanted[:token], opts[:types],
+            wanted[:from], wanted[:to], from_event, to_event, opts[:newest_first]},
+         {:ok, events} <- Core.Events.read(ref, filter, opts[:limit]),
          do: {:ok, Enum.map(events, &event/1)}
   end
 
-  # Where a reader goes on from an event of the log, what was brought was given already.
-  defp brought(ref, wanted, opts) do
-    if opts[:after] || opts[:before] do
-      {:ok, []}
+  defp types(_ref, nil), do: :ok
+
+  defp types(ref, types) do
+    if is_list(types) and not List.improper?(types) do
+      with [_ | _] = others <- types -- RuntimeEvent.types(),
+           {:ok, brought} <- Core.Events.types(ref),
+           [other | _] <- others -- brought do
+        Fault.unknown(:event_type, other, RuntimeEvent.types() ++ brought)
+      else
+        [] -> :ok
+        error -> error
+      end
     else
-      field =
-        case wanted do
-          %{pid: pid} when is_pid(pid) -> {:pid, pid}
-          %{pid: _past} -> {:pid, :none}
-          %{token: id} -> {:correlation_id, id}
-          _ -> nil
-        end
-
-      node = with {module, name, arity} <- wanted[:node], do: "#{inspect(module)}.#{name}/#{arity}"
-      filter = {node, opts[:types], wanted[:from], wanted[:to], field, opts[:newest_first]}
-
-      with {:ok, events} <- Core.Events.brought(ref, filter, opts[:limit]),
-           do: {:ok, Enum.map(events, &event/1)}
+      Fault.invalid(:types, types, "give a list of event types")
     end
   end
 
-  defp merge(logged, [], _opts), do: logged
+  defp cursor(_name, nil), do: {:ok, nil}
 
-  defp merge(logged, brought, opts) do
-    order = if opts[:newest_first], do: :desc, else: :asc
-    (logged ++ brought) |> Enum.sort_by(& &1.timestamp, order) |> Enum.take(opts[:limit])
-  end
+  defp cursor(_name, %{event_id: id, timestamp: at_ns})
+       when is_integer(id) and id in @int64 and is_integer(at_ns) and at_ns in @int64,
+       do: {:ok, {id, at_ns}}
+
+  defp cursor(_name, id) when is_integer(id) and id in @int64, do: {:ok, {id, nil}}
+
+  defp cursor(name, other),
+    do: Fault.invalid(name, other, "give an event of an earlier answer, or its event_id")
 
   defp event(fields), do: struct(RuntimeEvent, Map.delete(fields, :__struct__))
 

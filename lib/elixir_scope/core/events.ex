@@ -9,6 +9,6 @@ defmodule ElixirScope.Core.Events do
   def store(ref, at_ns, node, type, event),
     do: Core.call(fn -> Native.events_store(ref, at_ns, node, type, event) end)
 
-  def brought(ref, filter, limit), do: Core.call(fn -> Native.events_brought(ref, filter, limit) end)
+  def types(ref), do: Core.call(fn -> Native.events_types(ref) end)
   def stats(ref), do: Core.call(fn -> Native.events_stats(ref) end)
 end

@@ -16,6 +16,8 @@ pub struct LogStats {
     pub on_disk: u64,
     /// Stamped earlier than an event that was ingested before them.
     pub late: u64,
+    /// Values that were too large for the log, whose events are kept without.
+    pub values_left_out: u64,
     pub segments: u64,
     pub memory_bytes: u64,
     pub disk_bytes: u64,
@@ -48,6 +50,7 @@ impl RuntimeStore {
                 evicted: log.evicted(),
                 on_disk: log.disk_rows(),
                 late: log.late(),
+                values_left_out: log.values_left_out(),
                 segments: log.segments() as u64,
                 memory_bytes: log.memory_bytes() as u64,
                 oldest_ns: bounds.map(|(oldest, _)| oldest),

@@ -18,6 +18,7 @@ mod side;
 mod stats;
 mod store;
 mod tables;
+mod told;
 
 pub use branches::Branch;
 pub use bytes::{Names, split};
@@ -33,6 +34,7 @@ pub use saved::SavedRuntime;
 pub use side::{SideEvent, SideFilter};
 pub use stats::CallStats;
 pub use store::{ClauseStats, PointStats, RuntimeLimits, RuntimeStore, SharedStore, Spill, Totals};
+pub use told::{Cursor, Question, Told};
 
 #[cfg(all(test, not(loom)))]
 mod engine_test;

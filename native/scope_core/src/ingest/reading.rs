@@ -11,7 +11,7 @@ use crate::capture::points::PointInfo;
 use crate::error::Result;
 use crate::ingest::effect::{EventKind, NONE};
 use crate::ingest::log::{Blob, EventFilter, Row, Snapshot, Wanted};
-use crate::ingest::side::now_ns;
+use crate::ingest::side::{SideView, now_ns};
 use crate::ingest::store::RuntimeStore;
 
 /// One event of the log.
@@ -53,16 +53,23 @@ pub struct Reading<'a> {
     store: &'a RuntimeStore,
     log: Snapshot,
     infos: Vector<PointInfo>,
+    /// What callers brought, a moment earlier.
+    pub(super) brought: SideView,
+    /// When the oldest kept event was.
+    pub(super) oldest_ns: Option<u64>,
 }
 
 impl RuntimeStore {
     /// The log as it is now. Costs the copy of one block, whatever the log holds.
     pub fn reading(&self) -> Reading<'_> {
         self.expire(now_ns());
+        let brought = self.side.read().view();
         self.read(|inner| Reading {
             store: self,
             log: inner.log.snapshot(),
             infos: inner.tables.infos.clone(),
+            brought,
+            oldest_ns: inner.log.bounds_ns().map(|(oldest, _)| oldest),
         })
     }
 

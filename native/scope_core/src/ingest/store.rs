@@ -133,7 +133,10 @@ impl RuntimeStore {
         let spiller = |to: Spill| Mutex::new(Spiller::new(to.disk, to.bytes, Arc::clone(&spill)));
         RuntimeStore {
             inner: RwLock::new(inner),
-            side: RwLock::new(SideLog::new(limits.event_log_bytes)),
+            side: RwLock::new(SideLog::new(
+                limits.event_log_bytes,
+                limits.event_log_events,
+            )),
             spiller: limits.spill.map(spiller),
             spill,
         }
@@ -220,7 +223,7 @@ impl RuntimeStore {
     /// Forgets all events and gives back what they took, on the disk too. Counts and times stay.
     pub fn clear_events(&self) {
         self.write(|inner| inner.log.clear());
-        *self.side.write() = SideLog::new(0);
+        *self.side.write() = SideLog::new(0, 0);
         if let Some(spiller) = &self.spiller {
             spiller.lock().clear();
         }
@@ -260,6 +263,18 @@ impl RuntimeStore {
             let points = slots.map(|slot| inner.tables.points[*slot as usize].info);
             let clauses = points.filter(|point| point.kind == PointKind::Clause);
             clauses.filter(|point| point.build == build).collect()
+        })
+    }
+
+    /// The points of functions that were met, those of all builds.
+    pub fn points_of_functions(&self, functions: &[FunctionKey]) -> Vec<PointInfo> {
+        self.read(|inner| {
+            let numbers = functions.iter();
+            let numbers = numbers.filter_map(|key| inner.tables.function_number(key));
+            let slots = numbers.flat_map(|number| &inner.tables.functions[number as usize].clauses);
+            slots
+                .map(|slot| inner.tables.points[*slot as usize].info)
+                .collect()
         })
     }
 

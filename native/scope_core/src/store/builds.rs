@@ -277,7 +277,11 @@ fn stands_there(unit: &Unit, point: &PointInfo) -> bool {
         })
 }
 
-/// The node inside of a clause that a point reports of. Without a column nothing is certain but the clause.
+/// Macros of `Kernel` that become a `case` without a column.
+const WITHOUT_COLUMNS: [&str; 8] = ["if", "unless", "&&", "||", "!", "and", "or", "in"];
+
+/// The node inside of a clause that a point reports of. Without a column that is certain only of what the language's own
+/// macros make, where there is but one of them on the line.
 fn inner_of_point(unit: &Unit, clause: u32, point: &PointInfo) -> Option<NodeIx> {
     let variable = match point.kind {
         PointKind::Clause | PointKind::Tail(_) | PointKind::Try | PointKind::Branch => return None,
@@ -287,8 +291,17 @@ fn inner_of_point(unit: &Unit, clause: u32, point: &PointInfo) -> Option<NodeIx>
     };
     let ast = unit.ast();
     let clause = unit.clauses()[clause as usize].node;
-    let place = (Some(point.line), Some(point.column?));
     let mut inside = (clause.0 + 1..ast.end(clause)).map(NodeIx);
+    let Some(column) = point.column else {
+        let makes = |ix: &NodeIx| {
+            let name = ast.atom(*ix).filter(|_| ast.kind(*ix).has_meta());
+            ast.line(*ix) == Some(point.line)
+                && name.is_some_and(|name| WITHOUT_COLUMNS.contains(&name.text()))
+        };
+        let first = inside.find(makes)?;
+        return inside.find(makes).is_none().then_some(first);
+    };
+    let place = (Some(point.line), Some(column));
     inside.find(|ix| {
         let kind = ast.kind(*ix);
         kind.has_meta()

@@ -1,18 +1,16 @@
 //! The event log and the events that callers brought, as terms.
 
-use std::ops::ControlFlow;
-
-use ahash::AHashMap;
 use rustler::{Encoder, Env, LocalPid, Term};
 use scope_core::atoms::intern;
 use scope_core::capture::points::PointKind;
 use scope_core::error::Result;
-use scope_core::ingest::{Event, EventFilter, EventKind, SideEvent, SideFilter, split};
-use scope_core::source::Found;
-use scope_core::store::{Located, Repository};
+use scope_core::ingest::{
+    Cursor, Event, EventFilter, EventKind, Question, Reading, SideEvent, SideFilter, Told, split,
+};
+use scope_core::store::{Repository, function_id};
 use scope_core::value::Value;
 
-use super::nodes::{encode_event, functions_of, past_pid, with_former_names};
+use super::nodes::{encode_event, past_pid};
 use super::{args, repository_of};
 use crate::capture::{pid_word, word_pid};
 use crate::error::{reply, reply_ok};
@@ -52,65 +50,170 @@ const TYPES: [(&str, EventKind); 28] = [
     ("gc_end", EventKind::GcEnd),
 ];
 
-/// `events_read(ref, {node | mfa, pid | text, token, types, from_ns, to_ns, after, before, newest_first}, limit)`; nil does not restrict.
-/// Without types: everything but ends, which are told with their calls.
+/// `events_read(ref, {node | mfa, within, pid | text, correlation, types, from_ns, to_ns, after, before, newest_first}, limit)`: events of
+/// the log and those that callers brought, in the order of time. nil does not restrict; `after` and `before` are
+/// `{event_id, timestamp | nil}`. Without types: everything but ends, which are told with their calls.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn events_read<'a>(env: Env<'a>, handle: Term<'a>, wanted: Term<'a>, limit: Term<'a>) -> Term<'a> {
     let events = || {
         let repository = repository_of(handle)?;
-        let (filter, past) = read_filter(&repository, wanted)?;
         let limit = args::count(limit, "limit")? as usize;
-        let events = match past {
-            None => repository.runtime().events(&filter, limit)?,
-            Some(process) => {
-                let own =
-                    |event: &Event| !event.process_is_local && past_pid(event.process) == process;
-                wanted_events(&repository, &filter, limit, own)?
+        let parts = args::tuple(wanted, "filter")?;
+        let [
+            node,
+            within,
+            pid,
+            correlation,
+            types,
+            from,
+            to,
+            after,
+            before,
+            newest,
+        ] = parts[..]
+        else {
+            return Err(args::invalid("filter", "it has not ten parts"));
+        };
+        let within = within.decode().unwrap_or(false);
+        // A function may run without its source being known.
+        let key = function_key(node);
+        let of_key = key.map(|key| function_id(&key));
+        let node = match &of_key {
+            Some(id) => Some(id.as_str()),
+            None => args::maybe(node, |node| args::text(node, "ast_node_id"))?,
+        };
+        let (from_ns, to_ns) = (time(from, "from")?, time(to, "to")?);
+        let types = args::maybe(types, args::path)?;
+        let newest_first = newest.decode().unwrap_or(false);
+        let located = node.and_then(|node| repository.locate(node).ok());
+        let belongs = located
+            .as_ref()
+            .map(|located| repository.belongs(located, within));
+        let is_there =
+            |id: &str| node == Some(id) || belongs.as_ref().is_some_and(|belongs| belongs(id));
+        let field = match (args::is_nil(pid), args::is_nil(correlation)) {
+            // A process of another VM has no pid here, and brought events no other.
+            (false, _) if pid.is_binary() => Some((intern("pid"), Value::Atom(intern("none")))),
+            (false, _) => Some((intern("pid"), value_from_term(pid)?)),
+            (_, false) => Some((intern("correlation_id"), value_from_term(correlation)?)),
+            _ => None,
+        };
+        let brought = SideFilter {
+            from_ns,
+            to_ns,
+            nodes: node.is_some().then_some(&is_there),
+            kinds: types.clone(),
+            field,
+            newest_first,
+        };
+        let past = match pid.is_binary() {
+            true => Some(args::text(pid, "pid")?),
+            false => None,
+        };
+        let is_past =
+            |event: &Event| !event.process_is_local && past == Some(&*past_pid(event.process));
+        let mut logged = EventFilter {
+            kinds: Some(kinds_of(types.as_deref())),
+            process: match past {
+                Some(_) => None,
+                None => args::maybe(pid, local)?,
+            },
+            // The log begins in 1970.
+            from_ns: from_ns.map(|ns| u64::try_from(ns).unwrap_or(0)),
+            to_ns: to_ns.map(|ns| u64::try_from(ns).unwrap_or(0)),
+            ..EventFilter::default()
+        };
+        if let Some(key) = key {
+            logged.functions = Some(repository.points_of_function(key).functions);
+        } else if let Some(node) = node {
+            let at = repository.points_at(node, within)?;
+            (logged.functions, logged.points) = (Some(at.functions), at.points);
+        }
+        let mut has_some = to_ns.is_none_or(|to| to >= 0);
+        if !args::is_nil(correlation) {
+            // What a caller chose is no activation.
+            match correlation.decode::<u64>() {
+                Ok(token) if token > 0 => logged.token = Some(token),
+                _ => has_some = false,
+            }
+        }
+        let question = Question {
+            logged: has_some.then_some(logged),
+            own: past.is_some().then_some(&is_past),
+            brought: Some(brought),
+            after: args::maybe(after, |term| cursor(term, "after"))?,
+            before: args::maybe(before, |term| cursor(term, "before"))?,
+            newest_first,
+        };
+        let runtime = repository.runtime();
+        let reading = runtime.reading();
+        let told = reading.told(question, limit)?;
+        let encode = |event: &Told| match event {
+            Told::Logged(event) => encode(env, &repository, &reading, event),
+            Told::Brought(event) => {
+                let id = rustler::Atom::from_str(env, "event_id").map_err(odd)?;
+                let fields = value_to_term(env, &event.event)?;
+                fields.map_put(id, event.event_id()).map_err(odd)
             }
         };
-        let encode = |event: &Event| encode(env, &repository, event);
-        events.iter().map(encode).collect::<Result<Vec<_>>>()
+        told.iter().map(encode).collect::<Result<Vec<_>>>()
     };
     reply(env, events())
 }
 
-/// Up to `limit` events that a filter lets through and `own` takes.
-fn wanted_events(
-    repository: &Repository,
-    filter: &EventFilter,
-    limit: usize,
-    mut own: impl FnMut(&Event) -> bool,
-) -> Result<Vec<Event>> {
-    let mut found = Vec::new();
-    if limit > 0 {
-        repository.runtime().scan(filter, |event| {
-            if own(event) {
-                found.push(event.clone());
-            }
-            match found.len() < limit {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        })?;
-    }
-    Ok(found)
+fn local(pid: Term<'_>) -> Result<u64> {
+    let pid: LocalPid = pid
+        .decode()
+        .map_err(|_| args::invalid("pid", "it is no local pid"))?;
+    Ok(pid_word(&pid))
 }
 
-fn kinds_of(types: Term<'_>) -> Result<Vec<EventKind>> {
-    let named = args::maybe(types, |types| args::path(types))?;
-    Ok(match named {
-        Some(names) => {
-            let kind = |name: &scope_core::atoms::Atom| {
-                let found = TYPES.iter().find(|(known, _)| *known == name.text());
-                found.map(|(_, kind)| *kind)
-            };
-            names.iter().filter_map(kind).collect()
-        }
-        None => EventKind::ALL
-            .into_iter()
-            .filter(|kind| !kind.is_end())
-            .collect(),
+fn time(term: Term<'_>, what: &'static str) -> Result<Option<i64>> {
+    args::maybe(term, |term| {
+        term.decode()
+            .map_err(|_| args::invalid(what, "it is no 64-bit integer"))
     })
+}
+
+fn cursor(term: Term<'_>, what: &'static str) -> Result<Cursor> {
+    let parts = args::tuple(term, what)?;
+    let [event_id, at_ns] = parts[..] else {
+        return Err(args::invalid(what, "it is not {event_id, timestamp}"));
+    };
+    Ok(Cursor {
+        event_id: event_id
+            .decode()
+            .map_err(|_| args::invalid(what, "it is no event id"))?,
+        at_ns: time(at_ns, what)?,
+    })
+}
+
+/// Of types that only callers' events have, the log has none.
+fn kinds_of(types: Option<&[scope_core::atoms::Atom]>) -> Vec<EventKind> {
+    let Some(types) = types else {
+        let all = EventKind::ALL.into_iter();
+        return all.filter(|kind| !kind.is_end()).collect();
+    };
+    let kind = |name: &scope_core::atoms::Atom| {
+        let found = TYPES.iter().find(|(known, _)| *known == name.text());
+        found.map(|(_, kind)| *kind)
+    };
+    types.iter().filter_map(kind).collect()
+}
+
+/// `events_types(ref)`: the types that callers' events have, or had.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn events_types<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
+    let types = || {
+        let kinds = repository_of(handle)?.runtime().side_kinds();
+        let all = kinds.into_iter().map(Value::Atom).collect();
+        value_to_term(env, &Value::List(all))
+    };
+    reply(env, types())
+}
+
+fn odd<T>(_: T) -> scope_core::error::Error {
+    args::invalid("event", "it cannot be built")
 }
 
 /// What happened at a node and inside of it, oldest first; the newest `limit` of that. Types as of `events_read`.
@@ -126,95 +229,37 @@ fn repository_node_events<'a>(
         let repository = repository_of(handle)?;
         let id = args::text(id, "ast_node_id")?;
         let limit = args::count(limit, "limit")? as usize;
-        let functions = with_former_names(&repository, functions_of(&repository, id)?);
+        let types = args::maybe(types, args::path)?;
+        let at = repository.points_at(id, true)?;
         let filter = EventFilter {
-            functions: Some(functions),
-            kinds: Some(kinds_of(types)?),
+            functions: Some(at.functions),
+            points: at.points,
+            kinds: Some(kinds_of(types.as_deref())),
             newest_first: true,
             ..EventFilter::default()
         };
-        let located = repository.locate(id).ok();
-        let inner = located.filter(|located| located.clause().is_some());
-        // By what became of the node of then: the event may be of an older version of the code.
-        let mut known: AHashMap<u64, bool> = AHashMap::new();
-        let own = |event: &Event| match (&inner, &event.point) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(located), Some(point)) => *known.entry(point.literal()).or_insert_with(|| {
-                let node = repository.node_of_point(point.literal(), point);
-                node.is_ok_and(|node| holds(&repository, located, &node))
-            }),
-        };
-        let newest = wanted_events(&repository, &filter, limit, own)?;
+        let runtime = repository.runtime();
+        let reading = runtime.reading();
+        let newest = reading.events(&filter, limit)?;
         newest
             .iter()
             .rev()
-            .map(|event| encode(env, &repository, event))
+            .map(|event| encode(env, &repository, &reading, event))
             .collect::<Result<Vec<_>>>()
     };
     reply(env, events())
 }
 
-/// Whether a node is another one, or inside of it.
-fn holds(repository: &Repository, outer: &Located, node: &str) -> bool {
-    let Ok(inner) = repository.locate(node) else {
-        return false;
-    };
-    match (&outer.found, &inner.found) {
-        (Found::Clause(_), _) => outer.clause() == inner.clause(),
-        (Found::Node(outer_ix), Found::Node(ix)) => outer.unit.ast().contains(*outer_ix, *ix),
-        _ => false,
-    }
-}
-
-/// The filter, and the process of another VM that is meant, as it was written there.
-fn read_filter(repository: &Repository, wanted: Term<'_>) -> Result<(EventFilter, Option<String>)> {
-    let parts = args::tuple(wanted, "filter")?;
-    let [node, pid, token, types, from, to, after, before, newest] = parts[..] else {
-        return Err(args::invalid("filter", "it has not nine parts"));
-    };
-    let functions = args::maybe(node, |node| match function_key(node) {
-        // A function may run without its source being known.
-        Some(key) => Ok(vec![key]),
-        None => functions_of(repository, args::text(node, "ast_node_id")?),
-    })?;
-    let functions = functions.map(|functions| with_former_names(repository, functions));
-    let past = match pid.is_binary() {
-        true => Some(args::text(pid, "pid")?.to_owned()),
-        false => None,
-    };
-    let local = |pid: Term<'_>| {
-        let pid: LocalPid = pid
-            .decode()
-            .map_err(|_| args::invalid("pid", "it is no local pid"))?;
-        Ok(pid_word(&pid))
-    };
-    let process = match past {
-        Some(_) => None,
-        None => args::maybe(pid, local)?,
-    };
-    let count = |term, what| args::maybe(term, |term| args::count(term, what));
-    let filter = EventFilter {
-        functions,
-        points: None,
-        process,
-        token: count(token, "correlation_id")?,
-        kinds: Some(kinds_of(types)?),
-        from_ns: count(from, "from")?,
-        to_ns: count(to, "to")?,
-        after: count(after, "after")?,
-        before: count(before, "before")?,
-        newest_first: newest.decode().unwrap_or(false),
-    };
-    Ok((filter, past))
-}
-
 /// A `RuntimeEvent` with its values, and in its metadata which of them were recorded: `nil` may be a value too.
-fn encode<'a>(env: Env<'a>, repository: &Repository, event: &Event) -> Result<Term<'a>> {
-    let odd = |_| args::invalid("event", "it cannot be built");
+fn encode<'a>(
+    env: Env<'a>,
+    repository: &Repository,
+    reading: &Reading<'_>,
+    event: &Event,
+) -> Result<Term<'a>> {
     let atom = |name: &str| rustler::Atom::from_str(env, name).map_err(odd);
     let mut term = match event.point {
-        Some(_) => encode_event(env, repository, event)?,
+        Some(_) => encode_event(env, repository, reading, event)?,
         None => Term::map_new(env),
     };
     let mut told: Vec<(&str, Term<'a>)> = Vec::new();
@@ -269,7 +314,7 @@ fn encode<'a>(env: Env<'a>, repository: &Repository, event: &Event) -> Result<Te
     }
     if event.kind == EventKind::Enter {
         let ended = match event.ended {
-            Some(ended) => repository.runtime().event(ended)?,
+            Some(ended) => reading.event(ended)?,
             None => None,
         };
         if let Some(blob) = ended.and_then(|ended| ended.blob) {
@@ -315,49 +360,6 @@ fn events_store<'a>(
     reply_ok(env, stored())
 }
 
-/// `events_brought(ref, {node, types, from_ns, to_ns, {field, value} | nil, newest_first}, limit)`.
-#[rustler::nif(schedule = "DirtyCpu")]
-fn events_brought<'a>(
-    env: Env<'a>,
-    handle: Term<'a>,
-    wanted: Term<'a>,
-    limit: Term<'a>,
-) -> Term<'a> {
-    let events = || {
-        let repository = repository_of(handle)?;
-        let parts = args::tuple(wanted, "filter")?;
-        let [node, types, from, to, field, newest] = parts[..] else {
-            return Err(args::invalid("filter", "it has not six parts"));
-        };
-        let time = |term: Term<'a>| {
-            args::maybe(term, |term| {
-                term.decode()
-                    .map_err(|_| args::invalid("time", "it is no 64-bit integer"))
-            })
-        };
-        let filter = SideFilter {
-            from_ns: time(from)?,
-            to_ns: time(to)?,
-            nodes: args::maybe(node, |node| args::text(node, "ast_node_id"))?
-                .map(|node| vec![node.to_owned()]),
-            kinds: args::maybe(types, |types| args::path(types))?,
-            field: args::maybe(field, |field| {
-                let pair = args::tuple(field, "field")?;
-                match pair[..] {
-                    [name, value] => Ok((args::atom(name, "field")?, value_from_term(value)?)),
-                    _ => Err(args::invalid("field", "it is no pair")),
-                }
-            })?,
-            newest_first: newest.decode().unwrap_or(false),
-        };
-        let limit = args::count(limit, "limit")? as usize;
-        let found = repository.runtime().side_events(&filter, limit);
-        let encode = |event: &std::sync::Arc<SideEvent>| value_to_term(env, &event.event);
-        found.iter().map(encode).collect::<Result<Vec<_>>>()
-    };
-    reply(env, events())
-}
-
 /// What is kept, where, and what is not.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn events_stats<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
@@ -370,6 +372,7 @@ fn events_stats<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
             ("evicted", Value::count(stats.evicted)),
             ("on_disk", Value::count(stats.on_disk)),
             ("late", Value::count(stats.late)),
+            ("values_left_out", Value::count(stats.values_left_out)),
             ("segments", Value::count(stats.segments)),
             ("memory_bytes", Value::count(stats.memory_bytes)),
             ("disk_bytes", Value::count(stats.disk_bytes)),
@@ -386,6 +389,7 @@ fn events_stats<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
             ("newest_ns", maybe(stats.newest_ns)),
             ("brought", Value::count(stats.brought)),
             ("brought_evicted", Value::count(stats.brought_evicted)),
+            ("brought_bytes", Value::count(stats.brought_bytes)),
         ];
         let named = fields
             .into_iter()

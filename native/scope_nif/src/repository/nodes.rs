@@ -2,13 +2,11 @@
 
 use rustler::{Encoder, Env, Term};
 use scope_core::atoms::intern;
-use scope_core::capture::points::{FunctionKey, PointInfo, PointKind};
+use scope_core::capture::points::{PointInfo, PointKind};
 use scope_core::error::{Error, Result};
-use scope_core::ingest::{Event, EventKind};
+use scope_core::ingest::{Event, EventKind, Reading};
 use scope_core::source::{Found, Position};
-use scope_core::store::{
-    Located, Repository, View, function_id, kind_word, runtime_key, structure, word,
-};
+use scope_core::store::{Located, Repository, View, kind_word, runtime_key, structure, word};
 use scope_core::value::Value;
 
 use super::args;
@@ -125,53 +123,16 @@ fn is_at(located: &Located, point: &PointInfo) -> bool {
     own == Some(clause)
 }
 
-/// Functions under all the names that they had.
-pub(super) fn with_former_names(
-    repository: &Repository,
-    functions: Vec<FunctionKey>,
-) -> Vec<FunctionKey> {
-    let names = functions.into_iter().flat_map(|key| {
-        let former = repository.former_names(&key);
-        std::iter::once(key).chain(former)
-    });
-    names.collect()
-}
-
-/// The functions that ran at a node.
-pub(super) fn functions_of(repository: &Repository, id: &str) -> Result<Vec<FunctionKey>> {
-    let located = match repository.locate(id) {
-        Ok(located) => located,
-        // A function may be known without its code.
-        Err(error) => {
-            let stored = repository.stored_functions();
-            let own = stored.iter().find(|record| function_id(&record.key) == id);
-            return own.map(|record| vec![record.key]).ok_or(error);
-        }
-    };
-    let unit = &located.unit;
-    if let Some(function) = located.function() {
-        return Ok(runtime_key(unit, function).into_iter().collect());
-    }
-    let Some(module) = located.module() else {
-        return Ok((0..unit.functions().len() as u32)
-            .filter_map(|one| runtime_key(unit, one))
-            .collect());
-    };
-    let functions = unit.modules()[module as usize].functions.clone();
-    Ok(functions
-        .filter_map(|function| runtime_key(unit, function))
-        .collect())
-}
-
 /// An activation: its beginning, with its end if the log has it.
 pub(super) fn encode_event<'a>(
     env: Env<'a>,
     repository: &Repository,
+    reading: &Reading<'_>,
     began: &Event,
 ) -> Result<Term<'a>> {
     // What is no beginning has no end of its own.
     let ended = match (began.kind, began.ended) {
-        (EventKind::Enter, Some(ended)) => repository.runtime().event(ended)?,
+        (EventKind::Enter, Some(ended)) => reading.event(ended)?,
         _ => None,
     };
     let result = match ended.as_ref().map(|event| event.kind) {

@@ -470,8 +470,14 @@ impl OpenBlock {
         }
     }
 
+    /// What was reserved, used or not.
     pub fn memory_bytes(&self) -> usize {
-        self.len() * 26 + self.processes.len() * 8 + self.blobs.memory_bytes()
+        self.rows_max * 26
+            + self.processes.capacity() * 8
+            + self.long.capacity() * 16
+            + self.reasons.capacity() * 8
+            + self.blobs.rows.capacity() * 6
+            + self.blobs.bytes.capacity()
     }
 
     /// The row where the activation of `token` began.

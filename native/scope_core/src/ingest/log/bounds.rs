@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::ingest::log::Log;
 use crate::ingest::log::segment::{Body, Segment};
-use crate::ingest::log::{Log, ROW_BYTES};
+
+/// A row of the open block, whose columns are as wide as can be.
+const OPEN_ROW_BYTES: usize = 26;
+/// A segment's own structures, and its place among the others.
+const SEGMENT_BYTES: usize = size_of::<Segment>() + 32;
+/// A key in the tree of late rows.
+const LATE_ROW_BYTES: usize = 64;
 
 impl Log {
     /// Rows kept, in memory and on the disk.
@@ -30,27 +37,51 @@ impl Log {
         self.sealed.len()
     }
 
-    /// Bytes in memory.
-    pub fn memory_bytes(&self) -> usize {
-        let open = self.open.as_ref().map_or(0, |open| open.memory_bytes());
-        self.sealed_bytes + self.building.bytes + open + self.late_rows.len() * 64
+    /// Values that were too large to be kept.
+    pub fn values_left_out(&self) -> u64 {
+        self.values_left_out
     }
 
-    /// Drops what is beyond the bounds. Called when a block begins: the bounds hold with room for that block.
-    pub(super) fn keep_bounds(&mut self) {
-        let room = self.block_rows * ROW_BYTES;
-        while self.sealed_bytes + self.building.bytes + room > self.bounds.bytes {
+    /// Bytes in memory: blocks, indexes, and what is needed to write.
+    pub fn memory_bytes(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |open| open.memory_bytes());
+        self.closed_bytes() + open
+    }
+
+    /// Without the open block.
+    fn closed_bytes(&self) -> usize {
+        self.sealed_bytes
+            + self.sealed.len() * SEGMENT_BYTES
+            + self.building.memory_bytes()
+            + self.late_rows.len() * LATE_ROW_BYTES
+            + self.filed.capacity() * size_of::<(u64, u16)>()
+    }
+
+    /// Drops what is beyond the bounds. Called when a block begins: the bounds hold with room for that block, and for a
+    /// value of so many bytes in it.
+    pub(super) fn keep_bounds(&mut self, value_bytes: usize) {
+        let block = self.block_rows * OPEN_ROW_BYTES + self.block_blob_bytes.max(value_bytes);
+        let bytes = self.bounds.bytes.saturating_sub(self.beside.0 + block);
+        while self.closed_bytes() > bytes {
             if !self.evict_from_memory() {
                 break;
             }
         }
-        while self.rows + self.block_rows as u64 > self.bounds.events {
+        let events = self.bounds.events.saturating_sub(self.beside.1);
+        while self.rows + self.block_rows as u64 > events {
             if !self.evict_oldest() {
                 break;
             }
         }
         let oldest_ns = self.max_ns.saturating_sub(self.bounds.age_ns);
         self.expire(oldest_ns);
+    }
+
+    /// So many bytes, and events, are kept beside the log: within its bounds.
+    pub fn make_room_beside(&mut self, (bytes, events): (usize, u64)) {
+        self.beside = (bytes, events);
+        while self.memory_bytes() + bytes > self.bounds.bytes && self.evict_from_memory() {}
+        while self.rows > 0 && self.rows + events > self.bounds.events && self.evict_oldest() {}
     }
 
     /// Drops what happened before `oldest_ns`, as far as whole blocks allow.
@@ -169,7 +200,7 @@ impl Log {
 
     /// The oldest segment in memory, when memory is short enough that it should go to the disk.
     pub fn next_to_spill(&self) -> Option<Arc<Segment>> {
-        let short = self.bounds.spills && self.memory_bytes() > self.bounds.bytes / 4 * 3;
+        let short = self.bounds.spills && self.memory_bytes() > self.own_bytes() / 4 * 3;
         let segment = self.sealed.get(self.disk_segments).filter(|_| short)?;
         segment.leave();
         Some(Arc::clone(segment))
@@ -177,7 +208,12 @@ impl Log {
 
     /// Whether memory is so short that spilling has to catch up at once.
     pub fn is_tight(&self) -> bool {
-        self.memory_bytes() > self.bounds.bytes / 8 * 7
+        self.memory_bytes() > self.own_bytes() / 8 * 7
+    }
+
+    /// What the log itself may take in memory.
+    fn own_bytes(&self) -> usize {
+        self.bounds.bytes.saturating_sub(self.beside.0)
     }
 
     /// A segment is on the disk now; false when it was dropped meanwhile.

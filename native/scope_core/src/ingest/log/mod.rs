@@ -92,8 +92,13 @@ pub(crate) struct Log {
     max_ns: u64,
     /// What is appended now was recorded by an earlier VM.
     foreign: bool,
-    /// Where a process was last filed: by the engine's number, checked against the word.
+    /// Where a process was last filed: by the engine's number, checked against the word. So many at most.
     filed: Vec<(u64, u16)>,
+    filed_max: usize,
+    /// Bytes and number of the events that are kept beside the log, within its bounds.
+    beside: (usize, u64),
+    /// Values that alone were too large for the log: their events are there without.
+    values_left_out: u64,
     /// Blocks ever begun: tells an entry of `filed` from one of an earlier block.
     generation: u64,
 }
@@ -122,6 +127,10 @@ impl Log {
             max_ns: 0,
             foreign: false,
             filed: Vec::new(),
+            filed_max: (bounds.bytes / 16 / size_of::<(u64, u16)>())
+                .clamp(64, limits::PROCESSES_MAX * 2),
+            beside: (0, 0),
+            values_left_out: 0,
             generation: 0,
         }
     }
@@ -132,10 +141,32 @@ impl Log {
             self.evicted += 1;
             return;
         }
+        if entry.blob.len() > self.block_blob_bytes {
+            return self.append_large(entry);
+        }
         let open = self.open.as_ref();
         if !open.is_some_and(|open| open.takes(entry.event_id, self.block_blob_bytes)) {
-            self.begin_block(entry.event_id);
+            self.begin_block(entry.event_id, 0);
         }
+        self.append_here(entry);
+    }
+
+    /// A value that would fill a block has one of its own, after room was made for it.
+    #[cold]
+    fn append_large(&mut self, entry: &Entry<'_>) {
+        if entry.blob.len() > self.bounds.bytes / VALUE_PART {
+            self.values_left_out += 1;
+            return self.append(&Entry {
+                blob: &[],
+                ..*entry
+            });
+        }
+        self.begin_block(entry.event_id, entry.blob.len());
+        self.append_here(entry);
+    }
+
+    #[inline]
+    fn append_here(&mut self, entry: &Entry<'_>) {
         if entry.at_ns < self.max_ns {
             self.append_late(entry);
         } else {
@@ -169,10 +200,11 @@ impl Log {
         }
     }
 
+    /// Opens a block, for a value of so many bytes besides the ordinary ones.
     #[cold]
-    fn begin_block(&mut self, event_id: u64) {
+    fn begin_block(&mut self, event_id: u64, value_bytes: usize) {
         self.close_block();
-        self.keep_bounds();
+        self.keep_bounds(value_bytes);
         let mut open = OpenBlock::new(self.block_rows, event_id, self.max_ns);
         open.foreign = self.foreign;
         self.open = Some(open);
@@ -203,7 +235,7 @@ impl Log {
         };
         let at = process as usize;
         if at >= self.filed.len() {
-            if at >= limits::PROCESSES_MAX * 2 {
+            if at >= self.filed_max {
                 return open.add_process(word);
             }
             self.filed.resize(at + 1, (0, 0));
@@ -302,7 +334,7 @@ impl Log {
     pub fn end_restoring(&mut self) {
         self.close_block();
         self.seal();
-        self.keep_bounds();
+        self.keep_bounds(0);
         self.foreign = false;
         // What this VM logs begins with a time of its own.
         self.max_ns = 0;
@@ -311,3 +343,6 @@ impl Log {
 
 /// A row with its part of what belongs to a block.
 pub(crate) const ROW_BYTES: usize = 24;
+
+/// A single value may take this part of the log's bytes.
+const VALUE_PART: usize = 8;

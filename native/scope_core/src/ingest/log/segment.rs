@@ -260,6 +260,15 @@ impl Building {
         self.blocks.len() == BLOCKS
     }
 
+    /// Bytes of the blocks, and of the index so far.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes
+            + self.points.capacity() * size_of::<(u32, Mask)>()
+            + self.met.capacity() * size_of::<(u32, u32)>()
+            // Of a hash table: an entry, and its share of what is empty.
+            + self.processes.capacity() * 20
+    }
+
     /// The finished segment; `None` when there is no block.
     pub fn seal(&mut self) -> Option<Segment> {
         let blocks = std::mem::take(&mut self.blocks);
