@@ -39,6 +39,8 @@ pub enum Error {
     Write { detail: String },
     /// The deadline passed.
     Timeout { what: &'static str, limit_ms: u64 },
+    /// Nobody waits for the answer any more.
+    Cancelled { what: &'static str },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -75,6 +77,7 @@ impl fmt::Display for Error {
                 }
             }
             Error::Write { detail } => write!(f, "writing failed: {detail}"),
+            Error::Cancelled { what } => write!(f, "{what} was given up: its caller is gone"),
             Error::Timeout { what, limit_ms } => write!(f, "{what} took longer than {limit_ms} ms"),
         }
     }

@@ -56,6 +56,16 @@ pub const SAVED_LOG_BYTES_MAX: usize = 512 * 1024 * 1024;
 pub const LATE_ROWS_MAX: usize = 64 * 1024;
 /// Steps of one query's condition.
 pub const QUERY_OPS_MAX: usize = 20_000;
+/// Bytes of one SQL text.
+pub const SQL_BYTES_MAX: usize = 1024 * 1024;
+/// Its words. A chain of operators is a tree as deep as the chain is long.
+pub const SQL_TOKENS_MAX: usize = 20_000;
+/// Stack of the thread that reads it: room for a chain of that length.
+pub const SQL_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one pattern of `LIKE`.
+pub const LIKE_BYTES_MAX: usize = 4096;
+/// Tables of one query.
+pub const QUERY_TABLES_MAX: usize = 16;
 /// Bytes of all binaries, floats and opaque terms of one AST, before deduplication.
 pub const AST_LITERAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Terms in the metadata of one node.

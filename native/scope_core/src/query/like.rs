@@ -33,6 +33,12 @@ pub fn like(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|byte| *byte == b'%')
 }
 
+/// As `like`, whatever the case of letters.
+pub fn like_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
+    let lower = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase();
+    like(lower(pattern).as_bytes(), lower(text).as_bytes())
+}
+
 /// Bytes of the UTF-8 character at `at`; 1 for what is not UTF-8.
 fn character(text: &[u8], at: usize) -> usize {
     let length = match text[at] {

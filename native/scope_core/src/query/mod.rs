@@ -1,14 +1,41 @@
-//! Filter, sort, limit: a small engine over anything that has rows.
+//! Asking: a small relational engine over anything that has columns.
 //!
-//! A condition is a flat program in postfix order, so evaluating one needs a stack of booleans and no
-//! recursion. What the rows are is the store's business ([`Row`]).
+//! A question ([`Select`]) names tables, conditions, joins, groups, order and limits. [`plan`] decides how it is answered,
+//! [`execute`] does it, batch by batch over columns, within a [`Context`] (deadline, memory, whether anyone still waits).
+//! What the tables are is the store's business ([`Table`]). Expressions are flat programs, so nothing recurses over what a
+//! caller built.
 
+mod compare;
+mod context;
+mod eval;
+mod exec;
 mod execute;
+mod explain;
+mod expr;
+#[cfg(test)]
+mod fixture;
 mod like;
+mod memory;
+mod names;
+mod plan;
 mod program;
+mod select;
+pub mod sql;
+mod table;
+mod vector;
 
+pub use context::Context;
+pub use exec::{Answer as Found, AnswerColumn, execute as run, planned};
 pub use execute::{Answer, Direction, Plan, execute};
+pub use explain::Step;
+pub use expr::{Arithmetic, Expr, Function, Op as ExprOp};
+pub use memory::{MemoryTable, give};
+pub use names::unknown;
+pub use plan::{Plan as QueryPlan, plan};
 pub use program::{Comparison, Op, Program};
+pub use select::{Aggregate, AggregateKind, Grouping, Item, Join, JoinKind, Key, Select, TableUse};
+pub use table::{Access, Batch, Catalogue, ColumnInfo, ColumnIx, Hint, Scan, Sink, Table, Tables};
+pub use vector::{Builder, Dictionary, MISSING, Missing, Type, Vector, atom_text};
 
 use std::borrow::Cow;
 
