@@ -36,7 +36,7 @@ defmodule ElixirScope.ASTRepository do
     Lifecycle,
     Nodes,
     Query,
-    QueryResult,
+    QueryPlan, QueryResult,
     Questions
   }
 
@@ -295,6 +295,37 @@ defmodule ElixirScope.ASTRepository do
   @doc "Runs a query; see `ElixirScope.ASTRepository.Query`. Errors: `:unknown` names, `:invalid_argument`, `:timeout`."
   @spec query(repository(), Query.building()) :: {:ok, QueryResult.t()} | {:error, Error.t()}
   defdelegate query(repository, query), to: Questions
+
+  @doc """
+  Asks in SQL, over the same sources as tables (`ElixirScope.ASTRepository.Query.Schema`).
+
+      {:ok, result} =
+        ASTRepository.sql(repository, \"\"\"
+        SELECT f.module_name, count(*) AS slow, max(a.duration_us) AS worst
+        FROM activations a JOIN functions f ON a.function = f.function
+        WHERE a.duration_us > 1000 AND f.cyclomatic_complexity > 3
+        GROUP BY f.module_name ORDER BY worst DESC LIMIT 10
+        \"\"\")
+
+  What is understood: one `SELECT [DISTINCT]` with expressions, aliases and `*`; `FROM` a table, `JOIN` and `LEFT JOIN ... ON`;
+  `WHERE`, `GROUP BY`, `HAVING`, `ORDER BY ... [ASC|DESC] [NULLS FIRST]`, `LIMIT`, `OFFSET`; `+ - * / %` (`/` is of floats),
+  comparisons, `AND OR NOT`, `IN` (a list), `BETWEEN`, `LIKE`, `ILIKE`, `IS [NOT] NULL|TRUE|FALSE`, `CASE`, `CAST`, `coalesce`,
+  `nullif`, `greatest`, `least`, `lower`, `upper`, `length`, `abs`, `round`, `floor`, `ceil`; aggregates `count`, `sum`, `avg`, `min`,
+  `max`, `median`, `percentile(x, 0.95)`, `p50` to `p999`, `stddev`, with `DISTINCT` and `FILTER (WHERE ...)`. Atoms are texts, a module
+  is `'Shop.Cart'`. Rows are maps with the columns' names as text. Options: `timeout:` (ms), `max_bytes:`.
+
+  Errors: `:unknown` names, with the nearest valid one; `:invalid_argument`, with line and column; `:timeout`; `:limit_exceeded`.
+  """
+  @spec sql(repository(), String.t(), keyword()) :: {:ok, QueryResult.t()} | {:error, Error.t()}
+  defdelegate sql(repository, text, options \\ []), to: Questions
+
+  @doc """
+  How a query, or SQL, is answered: the steps with the rows that are expected; with `analyze: true` it is run, and says what came
+  and how long it took. `to_string/1` of it is a table. Errors: as `query/2`.
+  """
+  @spec explain(repository(), Query.building() | String.t(), keyword()) ::
+          {:ok, QueryPlan.t()} | {:error, Error.t()}
+  defdelegate explain(repository, question, options \\ []), to: Questions
 
   @doc "Counts and memory of a repository."
   @spec get_statistics(repository()) :: {:ok, RepositoryStats.t()} | {:error, Error.t()}

@@ -13,8 +13,16 @@ defmodule ElixirScope.ASTRepository.Query do
       |> order_by(:complexity_metrics.cognitive_complexity, :desc)
       |> limit(50)
 
-  `ElixirScope.ASTRepository.query/2` runs it. Sources are `:modules`, `:functions` and `:ast_nodes`;
-  `ElixirScope.ASTRepository.Query.Schema` lists the fields of each.
+  `ElixirScope.ASTRepository.query/2` runs it, `ElixirScope.ASTRepository.explain/3` tells how. Sources are `:modules`,
+  `:functions`, `:clauses`, `:ast_nodes`, `:events`, `:activations`, `:edges`, `:processes` and `:findings`;
+  `ElixirScope.ASTRepository.Query.Schema` tells of each. `ElixirScope.ASTRepository.sql/3` takes the same as SQL, with joins.
+
+      new()
+      |> from(:functions)
+      |> group_by([:module_name])
+      |> select([:module_name, functions: :count, time: {:sum, :self_us}, worst: {:max, :p95_us}])
+      |> having({:gt, :functions, 3})
+      |> order_by(:time, :desc)
 
   ## Fields
 
@@ -25,10 +33,13 @@ defmodule ElixirScope.ASTRepository.Query do
 
   ## Conditions
 
-    * `{:eq | :ne | :gt | :gte | :lt | :lte, field, value}` - integers and floats compare as numbers; an order between
-      values of different kinds, or with `nil`, is false
+    * `{:eq | :ne | :gt | :gte | :lt | :lte, field, value}` - integers and floats compare as numbers, an atom equals its text (a
+      module's without `Elixir.`); an order between values of different kinds, or with `nil`, is false
     * `{:in, field, values}`
     * `{:like, field, pattern}` - text or the text of an atom, as SQL's `LIKE`: `%` any run, `_` any one character
+    * `{:between, field, low, high}` - both included
+    * `{:time_range, from, to}` - of events and activations: `DateTime`s, or nanoseconds since 1970
+    * `{:matches, pattern}` - code as `ElixirScope.ASTRepository.find_ast_nodes_by_pattern/3` takes it stands in it
     * `{:has_runtime_data, boolean}` - something of it ran, or runtime data was stored for it
     * `{:complexity_above, n}`, `{:execution_frequency_above, n}`
     * `{:and, conditions}`, `{:or, conditions}`, `{:not, condition}`
@@ -63,17 +74,28 @@ defmodule ElixirScope.ASTRepository.Query do
             offset: 0,
             group_by: nil,
             having: nil,
+            distinct: false,
             options: %{}
 
   @typedoc "A field, or a path to a field inside a field."
   @type field :: atom() | [atom()] | String.t()
-  @type source :: :modules | :functions | :ast_nodes
+  @type source ::
+          :modules | :functions | :clauses | :ast_nodes | :events | :activations | :edges | :processes | :findings
+
+  @typedoc "A figure of a group of rows."
+  @type aggregate ::
+          :count
+          | {:count | :count_distinct | :sum | :avg | :min | :max | :median | :stddev, field()}
+          | {:percentile, field(), float()}
   @type direction :: :asc | :desc
 
   @type condition ::
           {:eq | :ne | :gt | :gte | :lt | :lte, field(), term()}
           | {:in, field(), [term()]}
           | {:like, field(), String.t()}
+          | {:between, field(), term(), term()}
+          | {:time_range, integer() | DateTime.t(), integer() | DateTime.t()}
+          | {:matches, String.t()}
           | {:has_runtime_data, boolean()}
           | {:complexity_above, number()}
           | {:execution_frequency_above, number()}
@@ -82,7 +104,7 @@ defmodule ElixirScope.ASTRepository.Query do
           | {:not, condition()}
 
   @type t :: %__MODULE__{
-          select: [field()] | nil,
+          select: [field() | aggregate() | {atom(), field() | aggregate()}] | nil,
           from: source() | nil,
           where: [condition()],
           join: [{:inner | :left, tuple() | atom()}],
@@ -91,6 +113,7 @@ defmodule ElixirScope.ASTRepository.Query do
           offset: non_neg_integer(),
           group_by: [field()] | nil,
           having: [condition()] | nil,
+          distinct: boolean(),
           options: map()
         }
 
@@ -101,11 +124,16 @@ defmodule ElixirScope.ASTRepository.Query do
   @spec new() :: t()
   def new, do: %__MODULE__{}
 
-  @doc "The fields of a row. Without it, a row has the fields of `ElixirScope.ASTRepository.Query.Schema.default_fields/1`."
-  @spec select(building(), [field()]) :: building()
+  @doc """
+  The fields of a row, or figures of groups; `name: ...` gives one a name. Without it, a row has the fields of
+  `ElixirScope.ASTRepository.Query.Schema.default_fields/1`, and a group its keys and its `:count`.
+
+      select([:module_name, :count, time: {:sum, :self_us}, slow: {:percentile, :p95_us, 0.9}])
+  """
+  @spec select(building(), [field() | aggregate() | {atom(), field() | aggregate()}]) :: building()
   def select(query, fields), do: put(query, :select, fields)
 
-  @doc "What the rows are: `:modules`, `:functions` or `:ast_nodes`."
+  @doc "What the rows are: one of `ElixirScope.ASTRepository.Query.Schema.sources/0`."
   @spec from(building(), source()) :: building()
   def from(query, source), do: put(query, :from, source)
 
@@ -142,6 +170,42 @@ defmodule ElixirScope.ASTRepository.Query do
   @spec limit(building(), non_neg_integer()) :: building()
   def limit(query, count), do: put(query, :limit, count)
 
+  @doc """
+  Groups rows that are equal in these fields. `select/2` then takes the fields, and aggregates of the rest.
+
+      new() |> from(:functions) |> group_by([:module_name]) |> select([:module_name, calls: {:sum, :calls}])
+  """
+  @spec group_by(building(), field() | [field()]) :: building()
+  def group_by(query, fields), do: put(query, :group_by, fields)
+
+  @doc "Adds a condition on groups: on a key, an aggregate, or a name given in `select/2`. A macro, as `where/2`."
+  defmacro having(query, condition) do
+    quote do
+      unquote(__MODULE__).add_having(unquote(query), unquote(Path.in_condition(condition)))
+    end
+  end
+
+  @doc "Adds a condition on groups that was built at run time."
+  @spec add_having(building(), condition()) :: building()
+  def add_having(query, condition), do: append(query, :having, condition)
+
+  @doc "Each row once."
+  @spec distinct(building()) :: building()
+  def distinct(query), do: put(query, :distinct, true)
+
+  @doc """
+  Options: `timeout:` (ms), `max_bytes:` (what it may hold in memory), `count:` (whether rows that a limit cuts off are counted in
+  `total`; true, but for events and activations).
+  """
+  @spec options(building(), keyword() | map()) :: building()
+  def options(%__MODULE__{options: before} = query, options) when is_map(before) and (is_list(options) or is_map(options)) do
+    Map.put(query, :options, Enum.into(options, before))
+  rescue
+    ArgumentError -> Map.put(query, :options, options)
+  end
+
+  def options(query, options), do: put(query, :options, options)
+
   @doc "Skips so many rows."
   @spec offset(building(), non_neg_integer()) :: building()
   def offset(query, count), do: put(query, :offset, count)
@@ -168,7 +232,7 @@ defmodule ElixirScope.ASTRepository.Query do
   defp put(other, _key, _value), do: not_a_query(other)
 
   defp append(%__MODULE__{} = query, key, value) do
-    list = Map.fetch!(query, key)
+    list = Map.fetch!(query, key) || []
 
     if is_list(list) and not List.improper?(list),
       do: Map.put(query, key, list ++ [value]),

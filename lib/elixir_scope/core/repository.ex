@@ -80,7 +80,8 @@ defmodule ElixirScope.Core.Repository do
   def insight(ref, node), do: Core.call(fn -> Native.insight_get(ref, node) end)
 
   # questions
-  def query(ref, plan, timeout_ms), do: Core.call(fn -> Native.repository_query(ref, plan, timeout_ms) end)
+  def ask(ref, question, bounds), do: Core.call(fn -> Native.repository_ask(ref, question, bounds) end)
+  def query_schema, do: Native.query_schema()
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 

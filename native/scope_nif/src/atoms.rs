@@ -275,4 +275,10 @@ rustler::atoms! {
     more_before,
     more_after,
     gaps,
+    plan,
+    literal,
+    aggregate,
+    is_null,
+    is_true,
+    cancelled,
 }

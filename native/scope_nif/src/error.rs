@@ -18,6 +18,7 @@ pub fn encode<'a>(env: Env<'a>, error: &Error) -> Term<'a> {
         Error::Corrupt { .. } => atoms::corrupt(),
         Error::Unknown { .. } => atoms::unknown(),
         Error::Timeout { .. } => atoms::timeout(),
+        Error::Cancelled { .. } => atoms::cancelled(),
         // The enum is non-exhaustive; a variant without a reason of its own is still an error.
         _ => atoms::failed(),
     };

@@ -9,16 +9,21 @@ defimpl Inspect, for: ElixirScope.ASTRepository.Query do
     |> step("from", query.from)
     |> steps(query.where, fn condition -> "where(#{condition(condition, 8)})" end)
     |> steps(query.join, &join/1)
+    |> step("group_by", query.group_by)
+    |> steps(query.having || [], fn condition -> "having(#{condition(condition, 8)})" end)
+    |> steps(if(query.distinct == true, do: [:distinct], else: []), fn _ -> "distinct()" end)
     |> steps(query.order_by, &order/1)
     |> step("limit", query.limit)
     |> step("offset", if(query.offset == 0, do: nil, else: query.offset))
+    |> step("options", if(query.options in [nil, %{}], do: nil, else: query.options))
     |> Enum.reverse()
     |> Enum.join(" |> ")
     |> then(&"#ElixirScope.ASTRepository.Query<#{&1}>")
   end
 
   defp step(done, _name, nil), do: done
-  defp step(done, "select", fields) when is_list(fields), do: ["select(#{plain(fields)})" | done]
+  defp step(done, name, fields) when name in ["select", "group_by"] and is_list(fields),
+    do: ["#{name}(#{plain(fields)})" | done]
   defp step(done, name, value), do: ["#{name}(#{Fault.show(value)})" | done]
 
   defp steps(done, items, fun) when is_list(items) do

@@ -1,163 +1,81 @@
 defmodule ElixirScope.ASTRepository.Query.Plan do
   @moduledoc false
-  # From a query to what the native engine runs: paths that exist, and the conditions as a flat program in
-  # postfix order, so that nothing native recurses over what a caller built.
+  # From a query to what the native engine runs: fields that exist, conditions as flat programs.
 
   alias ElixirScope.ASTRepository.{Fault, Query}
-  alias ElixirScope.ASTRepository.Query.{Path, Schema}
+  alias ElixirScope.ASTRepository.Query.{Condition, Operand, Schema}
 
-  @comparisons ~w(eq ne gt gte lt lte)a
-  @operators @comparisons ++
-               ~w(in like has_runtime_data complexity_above execution_frequency_above and or not)a
   @joins ~w(correlation_exists has_runtime_data has_performance_data)a
-  @conditions_max 10_000
-  @depth_max 1_000
+  @options ~w(timeout max_bytes count)a
   @fields_max 256
   @rows_max 0xFFFF_FFFF
+  # Counting what a limit cuts off means reading all of it.
+  @uncounted ~w(events activations)a
 
-  @type t ::
-          {atom(), [list()], [tuple() | :not], [{list(), :asc | :desc}], integer() | nil, non_neg_integer()}
+  @type t :: %{question: tuple(), keys: [atom() | String.t()], options: map()}
 
-  @doc "The plan: `{source, fields, program, order, limit, offset}`."
+  @doc "The question for the engine, the keys of its rows, and its bounds."
   @spec build(term()) :: {:ok, t()} | {:error, ElixirScope.Error.t()}
   def build(%Query{} = query) do
     # So that the names of all fields are atoms by now.
     Schema.load()
 
     with {:ok, source} <- source(query.from),
-         {:ok, fields} <- select(source, query.select),
+         {:ok, group} <- group(source, query.group_by),
+         {:ok, items} <- select(source, query.select, group),
+         given = for(item <- items, into: %{}, do: {item.key, item}),
          {:ok, joins} <- joins(query.join),
-         {:ok, program} <- program(source, query.where, joins),
-         {:ok, order} <- order(source, query.order_by),
+         {:ok, where} <- Condition.proper(:where, query.where, 10_000),
+         {:ok, condition} <- Condition.all(source, joins ++ where),
+         {:ok, having} <- having(source, query.having, given),
+         {:ok, order} <- order(source, query.order_by, given),
          {:ok, limit} <- count(:limit, query.limit),
          {:ok, offset} <- count(:offset, query.offset || 0),
-         :ok <- nothing(:group_by, query.group_by),
-         :ok <- nothing(:having, query.having) do
-      {:ok, {source, fields, program, order, limit, offset}}
+         {:ok, options} <- options(query.options) do
+      count? = Map.get(options, :count, source not in @uncounted)
+
+      question =
+        {source, Enum.map(items, &{&1.name, &1.ops}), condition, Enum.map(group, &Operand.text/1), having, order,
+         limit, offset, query.distinct == true, count?}
+
+      {:ok, %{question: question, keys: Enum.map(items, & &1.key), options: options}}
     end
   end
 
   def build({:error, %ElixirScope.Error{}} = error), do: error
   def build(other), do: Fault.invalid(:query, other, "build it from ElixirScope.ASTRepository.Query.new()")
 
-  defp source(source) when source in [:modules, :functions, :ast_nodes], do: {:ok, source}
-
   defp source(nil),
-    do: Fault.invalid(:source, nil, "add from(:modules), from(:functions) or from(:ast_nodes)")
+    do: Fault.invalid(:source, nil, "add from(:modules), from(:functions), from(:events), ...")
 
-  defp source(other), do: Fault.unknown(:source, other, Schema.sources())
-
-  defp select(source, nil), do: {:ok, Enum.map(Schema.default_fields(source), &[&1])}
-
-  defp select(source, fields) when is_list(fields) do
-    with {:ok, fields} <- proper(:select, fields, @fields_max), do: each(fields, &field(source, &1))
+  defp source(source) do
+    if is_atom(source) and source in Schema.sources(),
+      do: {:ok, source},
+      else: Fault.unknown(:source, source, Schema.sources())
   end
 
-  defp select(_source, other), do: Fault.invalid(:select, other, "give a list of fields")
+  defp group(_source, nil), do: {:ok, []}
+  defp group(source, field) when is_atom(field) or is_binary(field), do: group(source, [field])
 
-  defp field(source, field) do
-    with {:ok, path} <- Path.parse(field),
-         :ok <- Schema.check(source, path),
-         do: {:ok, path}
+  defp group(source, fields) do
+    with {:ok, fields} <- Condition.proper(:group_by, fields, @fields_max),
+         do: each(fields, &Operand.field(source, &1))
   end
 
-  # Conditions
+  defp select(source, nil, []), do: each(Schema.default_fields(source), &Operand.item(source, &1))
+  # Groups show their keys, and how many rows they are.
+  defp select(source, nil, group), do: each(group ++ [:count], &Operand.item(source, &1))
 
-  defp program(source, where, joins) do
-    with {:ok, where} <- proper(:where, where, @conditions_max),
-         {:ok, program, _left} <- all(source, joins ++ where, :and, @conditions_max, 0) do
-      {:ok, program |> List.flatten()}
-    end
+  defp select(source, fields, _group) when is_list(fields) do
+    with {:ok, fields} <- Condition.proper(:select, fields, @fields_max), do: each(fields, &Operand.item(source, &1))
   end
 
-  # The program of a condition (nested lists, flattened at the end) and how many more conditions may follow.
-  defp condition(_source, condition, left, depth) when left <= 0 or depth > @depth_max do
-    Fault.invalid(
-      :condition,
-      condition,
-      "a query has at most #{@conditions_max} conditions, #{@depth_max} deep"
-    )
-  end
-
-  defp condition(source, {operator, field, value}, left, _depth) when operator in @comparisons do
-    with {:ok, path} <- field(source, field), do: {:ok, {:compare, operator, path, value}, left - 1}
-  end
-
-  defp condition(source, {:in, field, values}, left, _depth) do
-    with {:ok, path} <- field(source, field),
-         {:ok, values} <- proper(:values, values, @conditions_max),
-         do: {:ok, {:in, path, values}, left - 1}
-  end
-
-  defp condition(source, {:like, field, pattern}, left, _depth) do
-    with {:ok, path} <- field(source, field) do
-      if is_binary(pattern) and byte_size(pattern) <= 4_096,
-        do: {:ok, {:like, path, pattern}, left - 1},
-        else: Fault.invalid(:pattern, pattern, "give text with % for any run and _ for any one character")
-    end
-  end
-
-  defp condition(_source, {:has_runtime_data, value}, left, _depth) do
-    if is_boolean(value),
-      do: {:ok, {:compare, :eq, [:has_runtime_data], value}, left - 1},
-      else: Fault.invalid(:has_runtime_data, value, "give true or false")
-  end
-
-  defp condition(source, {:complexity_above, n}, left, _depth) do
-    if is_number(n) do
-      with {:ok, path} <- field(source, :cyclomatic_complexity),
-           do: {:ok, {:compare, :gt, path, n}, left - 1}
-    else
-      Fault.invalid(:complexity_above, n, "give a number")
-    end
-  end
-
-  defp condition(_source, {:execution_frequency_above, n}, left, _depth) do
-    if is_number(n),
-      do: {:ok, {:compare, :gt, [:calls], n}, left - 1},
-      else: Fault.invalid(:execution_frequency_above, n, "give a number")
-  end
-
-  defp condition(source, {operator, conditions}, left, depth) when operator in [:and, :or] do
-    with {:ok, conditions} <- proper(operator, conditions, @conditions_max),
-         do: all(source, conditions, operator, left - 1, depth + 1)
-  end
-
-  defp condition(source, {:not, condition}, left, depth) do
-    with {:ok, program, left} <- condition(source, condition, left - 1, depth + 1),
-         do: {:ok, [program, :not], left}
-  end
-
-  defp condition(_source, condition, _left, _depth)
-       when is_tuple(condition) and tuple_size(condition) in 1..4 and is_atom(elem(condition, 0)) do
-    if elem(condition, 0) in @operators,
-      do: Fault.invalid(:condition, condition, "the forms are listed in ElixirScope.ASTRepository.Query"),
-      else: Fault.unknown(:operator, elem(condition, 0), @operators)
-  end
-
-  defp condition(_source, other, _left, _depth) do
-    Fault.invalid(:condition, other, "a condition is a tuple, operator first: {:gt, :line, 10}")
-  end
-
-  defp all(source, conditions, operator, left, depth) do
-    result =
-      Enum.reduce_while(conditions, {[], left}, fn condition, {programs, left} ->
-        case condition(source, condition, left, depth) do
-          {:ok, program, left} -> {:cont, {[program | programs], left}}
-          error -> {:halt, error}
-        end
-      end)
-
-    case result do
-      {:error, _} = error -> error
-      {programs, left} -> {:ok, [Enum.reverse(programs), {operator, length(conditions)}], left}
-    end
-  end
+  defp select(_source, other, _group), do: Fault.invalid(:select, other, "give a list of fields")
 
   # Joins
 
   defp joins(joins) do
-    with {:ok, joins} <- proper(:join, joins, @fields_max),
+    with {:ok, joins} <- Condition.proper(:join, joins, @fields_max),
          {:ok, conditions} <- each(joins, &join/1),
          do: {:ok, List.flatten(conditions)}
   end
@@ -182,11 +100,14 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
 
   # The rest
 
-  defp order(source, order) do
-    with {:ok, order} <- proper(:order_by, order, @fields_max) do
+  defp having(_source, empty, _given) when empty in [nil, []], do: {:ok, []}
+  defp having(source, conditions, given), do: Condition.all(source, conditions, given)
+
+  defp order(source, order, given) do
+    with {:ok, order} <- Condition.proper(:order_by, order, @fields_max) do
       each(order, fn
         {field, direction} when direction in [:asc, :desc] ->
-          with {:ok, path} <- field(source, field), do: {:ok, {path, direction}}
+          with {:ok, ops} <- Operand.ops(source, field, given), do: {:ok, {ops, direction}}
 
         {_field, direction} ->
           Fault.unknown(:direction, direction, [:asc, :desc])
@@ -201,10 +122,25 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   defp count(_what, n) when is_integer(n) and n >= 0 and n <= @rows_max, do: {:ok, n}
   defp count(what, other), do: Fault.invalid(what, other, "give an integer from 0 to #{@rows_max}")
 
-  defp nothing(_what, empty) when empty in [nil, []], do: :ok
+  @doc "The options of a question, looked at."
+  @spec options(term()) :: {:ok, map()} | {:error, ElixirScope.Error.t()}
+  def options(nil), do: {:ok, %{}}
+  def options(options) when is_map(options), do: options |> Map.to_list() |> options()
 
-  defp nothing(what, _value),
-    do: Fault.not_implemented("#{what} in a query", "group the rows with Enum.group_by/2")
+  def options(options) do
+    with {:ok, options} <- Condition.proper(:options, options, @fields_max),
+         {:ok, options} <- each(options, &option/1),
+         do: {:ok, Map.new(options)}
+  end
+
+  defp option({name, n} = option) when name in [:timeout, :max_bytes] and is_integer(n) and n > 0, do: {:ok, option}
+  defp option({:count, yes} = option) when is_boolean(yes), do: {:ok, option}
+
+  defp option({name, value}) when name in @options,
+    do: Fault.invalid(name, value, "timeout is milliseconds, max_bytes bytes, count true or false")
+
+  defp option({name, _value}), do: Fault.unknown(:option, name, @options)
+  defp option(other), do: Fault.invalid(:option, other, "give name: value")
 
   defp each(list, fun) do
     list
@@ -219,14 +155,4 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
       done -> {:ok, Enum.reverse(done)}
     end
   end
-
-  defp proper(what, list, max) do
-    if is_list(list) and proper?(list, max),
-      do: {:ok, list},
-      else: Fault.invalid(what, list, "give a list of at most #{max} items")
-  end
-
-  defp proper?([], _left), do: true
-  defp proper?([_ | rest], left) when left > 0, do: proper?(rest, left - 1)
-  defp proper?(_other, _left), do: false
 end

@@ -1,34 +1,25 @@
 defmodule ElixirScope.ASTRepository.Query.Schema do
   @moduledoc """
-  The fields that queries know.
+  The sources that queries know, and their fields.
 
-  `:modules` and `:functions` have the fields of `ElixirScope.ASTRepository.ModuleData` and
-  `ElixirScope.ASTRepository.FunctionData`; fields inside `complexity_metrics`, `execution_statistics`,
-  `performance_profile` and `runtime_insights` are those of the structs of that name. Besides:
+    * `:modules`, `:functions` - of the source, or stored; the fields of `ElixirScope.ASTRepository.ModuleData` and
+      `ElixirScope.ASTRepository.FunctionData`, those inside `complexity_metrics`, `execution_statistics`,
+      `performance_profile` and `runtime_insights` too, and besides: `:function` (`"Shop.Cart.add/3"`), `:calls`, `:errors`,
+      `:total_us`, `:self_us`, `:p95_us`, `:crap`, `:module_type`, `:has_runtime_data`, ...
+    * `:clauses` - of functions
+    * `:ast_nodes` - every node; its `:kind` is `:call`, `:call_expression`, `:variable`, `:atom`, `:integer`, `:float`,
+      `:binary`, `:list`, `:tuple`, `:map` or `:other`
+    * `:events` - of the event log, in its order, with what callers brought left out; times are nanoseconds since 1970
+    * `:activations` - calls, from beginning to end: `:outcome` is `:returned`, `:tail`, `:error`, `:aborted`, `:lost` or `:open`
+    * `:edges` - who calls whom, as written and as observed
+    * `:processes` - of which the log holds events
+    * `:findings` - what `ElixirScope.ASTRepository.PatternDetector` finds
 
-    * all sources - `:ast_node_id`, `:kind`, `:file` (as `:source_file`), `:line`, `:column`, `:calls` (activations
-      that ended; of all functions of a module, of the enclosing function of a node), `:errors`, `:has_runtime_data`,
-      `:correlation_exists`, `:has_performance_data`
-    * `:modules` - `:function_count`, `:node_count`, `:cyclomatic_complexity`, `:cognitive_complexity`,
-      `:nesting_depth`, `:lines_of_code`, `:process` (an `ElixirScope.ASTRepository.ProcessFacts`)
-    * `:functions` - `:execution_frequency` (as `:calls`), `:module_type`, `:runtime_insights`, `:nesting_depth`,
-      `:maintainability_index`, `:crap` (as `complexity_metrics.crap`)
-    * `:ast_nodes` - `:module_name`, `:function_name`, `:arity` and `:function_key` (of the enclosing function), `:name`
-      (what is called, or the name of a variable), `:argument_count`, `:ast`, `:runtime_insights`
-
-  A node's `:kind` is `:call`, `:call_expression`, `:variable`, `:atom`, `:integer`, `:float`, `:binary`, `:list`, `:tuple`, `:map` or `:other`.
+  The same are the tables of SQL. `mix elixir_scope.query --fields SOURCE` lists the fields of one.
   """
 
-  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, Fault, FunctionData}
-  alias ElixirScope.ASTRepository.{ModuleData, PerformanceProfile, RuntimeInsights}
-
-  @common ~w(ast_node_id kind file source_file line column calls errors has_runtime_data correlation_exists
-             has_performance_data)a
-  @of_modules ~w(function_count node_count cyclomatic_complexity cognitive_complexity nesting_depth lines_of_code
-                process)a
-  @of_functions ~w(execution_frequency module_type runtime_insights nesting_depth maintainability_index crap)a
-  @of_nodes ~w(module_name function_name arity function_key name argument_count ast runtime_insights
-               cyclomatic_complexity)a
+  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, Fault, PerformanceProfile, RuntimeInsights}
+  alias ElixirScope.Core
 
   @nested %{
     complexity_metrics: ComplexityMetrics,
@@ -38,28 +29,37 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
   }
 
   @segments_max 8
+  @key {__MODULE__, :tables}
+
+  @typedoc "A field: its name, its SQL type, and whether it changes with the source or with every event."
+  @type field_info :: %{name: atom(), type: String.t(), of: :source | :run | :costly}
 
   @doc false
-  def load, do: Enum.each([ModuleData, FunctionData | Map.values(@nested)], &Code.ensure_loaded!/1)
+  def load do
+    Enum.each(Map.values(@nested), &Code.ensure_loaded!/1)
+    tables()
+    :ok
+  end
 
   @doc "The sources."
   @spec sources() :: [atom()]
-  def sources, do: [:modules, :functions, :ast_nodes]
+  def sources, do: Enum.map(tables(), & &1.name)
 
   @doc "The fields of a source, sorted."
-  @spec fields(:modules | :functions | :ast_nodes) :: [atom()]
-  def fields(:modules), do: all(ModuleData, @of_modules)
-  def fields(:functions), do: all(FunctionData, @of_functions)
-  def fields(:ast_nodes), do: (@common ++ @of_nodes) |> Enum.uniq() |> Enum.sort()
+  @spec fields(atom()) :: [atom()]
+  def fields(source), do: source |> table() |> Map.fetch!(:names)
+
+  @doc "The fields of a source with their types, in the order of its columns."
+  @spec describe(atom()) :: [field_info()]
+  def describe(source), do: table(source).fields
+
+  @doc "What a row of a source is."
+  @spec what(atom()) :: String.t()
+  def what(source), do: table(source).what
 
   @doc "The fields of a row when `select` names none."
-  @spec default_fields(:modules | :functions | :ast_nodes) :: [atom()]
-  def default_fields(:modules), do: ~w(module_name module_type source_file complexity_metrics calls errors)a
-
-  def default_fields(:functions),
-    do: ~w(function_key ast_node_id file line cyclomatic_complexity calls errors average_duration)a
-
-  def default_fields(:ast_nodes), do: ~w(ast_node_id kind name file line column)a
+  @spec default_fields(atom()) :: [atom()]
+  def default_fields(source), do: table(source).defaults
 
   @doc "`:ok` when `path` names a field of `source`; otherwise an error that names the nearest."
   @spec check(atom(), [atom() | String.t()]) :: :ok | {:error, ElixirScope.Error.t()}
@@ -88,13 +88,38 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
   defp check_inner(_field, []), do: :ok
 
   defp check_inner(field, [name | _]) when is_map_key(@nested, field) do
-    valid = keys(Map.fetch!(@nested, field))
+    valid = @nested |> Map.fetch!(field) |> struct() |> Map.from_struct() |> Map.keys() |> Enum.sort()
     if name in valid, do: :ok, else: Fault.unknown(:"field of #{field}", name, valid)
   end
 
   defp check_inner(_field, _inner), do: :ok
 
-  defp all(struct, extra), do: (keys(struct) ++ @common ++ extra) |> Enum.uniq() |> Enum.sort()
+  defp table(source), do: Enum.find(tables(), &(&1.name == source)) || raise(ArgumentError, "no source #{inspect(source)}")
 
-  defp keys(struct), do: struct |> struct() |> Map.from_struct() |> Map.keys() |> Enum.sort()
+  # The native engine's own list. Its names are ours, so the atoms are as many as it is long.
+  defp tables do
+    case :persistent_term.get(@key, nil) do
+      nil ->
+        tables = Enum.map(Core.Repository.query_schema(), &read/1)
+        :persistent_term.put(@key, tables)
+        tables
+
+      tables ->
+        tables
+    end
+  end
+
+  defp read({name, what, columns, defaults}) do
+    fields = for {name, type, of} <- columns, do: %{name: atom(name), type: type, of: atom(of)}
+
+    %{
+      name: atom(name),
+      what: what,
+      fields: fields,
+      names: fields |> Enum.map(& &1.name) |> Enum.sort(),
+      defaults: Enum.map(defaults, &atom/1)
+    }
+  end
+
+  defp atom(name), do: String.to_atom(name)
 end

@@ -30,7 +30,7 @@ defmodule ElixirScope.ASTRepository.Query.Text do
 
   @bytes_max 16_384
   @depth_max 64
-  @builders ~w(from select where order_by limit offset join_runtime_data new)
+  @builders ~w(from select where group_by having distinct order_by limit offset join_runtime_data options new)
 
   # Values of rows that the native store names by text: their atoms exist once this module is loaded.
   @words ~w(plain genserver gen_statem gen_event supervisor application agent task protocol protocol_impl exception struct
@@ -38,6 +38,8 @@ defmodule ElixirScope.ASTRepository.Query.Text do
             phoenix_channel phoenix_router public private def defp defmacro defmacrop defdelegate defguard
             defguardp callback dynamic module impl call call_expression variable atom integer float binary
             list tuple map other)a
+
+  @aggregates ~w(count count_distinct sum avg min max median stddev)a
 
   @operators %{==: :eq, !=: :ne, >: :gt, >=: :gte, <: :lt, <=: :lte, in: :in, =~: :like}
   @tuple_operators ~w(eq ne gt gte lt lte in like has_runtime_data complexity_above execution_frequency_above and or not)a
@@ -144,7 +146,22 @@ defmodule ElixirScope.ASTRepository.Query.Text do
         Query.from(query, word(source))
 
       {"select", [fields]} when is_list(fields) ->
-        Query.select(query, Enum.map(fields, &field/1))
+        Query.select(query, Enum.map(fields, &item/1))
+
+      {"group_by", [fields]} when is_list(fields) ->
+        Query.group_by(query, Enum.map(fields, &field/1))
+
+      {"group_by", [field]} ->
+        Query.group_by(query, [field(field)])
+
+      {"having", [condition]} ->
+        Query.add_having(query, condition(condition, 0))
+
+      {"distinct", []} ->
+        Query.distinct(query)
+
+      {"options", [options]} when is_list(options) ->
+        Query.options(query, value(options, 0))
 
       {"where", [condition]} ->
         Query.add_where(query, condition(condition, 0))
@@ -227,7 +244,11 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   end
 
   defp condition({:{}, _, [operator, field, value]}, _depth) when is_atom(operator) do
-    {operator, field(field), value(value, 0)}
+    {operator, operand(field), value(value, 0)}
+  end
+
+  defp condition({:{}, _, [operator, field, low, high]}, _depth) when is_atom(operator) do
+    {operator, operand(field), value(low, 0), value(high, 0)}
   end
 
   defp condition({:{}, _, [{:unknown, name} | _]}, _depth), do: unknown_operator(name)
@@ -253,6 +274,17 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   defp joined(_name, condition), do: [condition]
 
   ## Fields
+
+  # An item of `select`: a field, an aggregate, or either under a name.
+  defp item({name, of}) when is_atom(name) and name not in @aggregates, do: {name, item(of)}
+  defp item({{:unknown, name}, of}), do: refuse_name(name, of)
+  defp item(other), do: operand(other)
+
+  defp refuse_name(name, _of), do: refuse("nothing here is named :#{name}", "names of figures are those of fields, or select has to be code")
+
+  defp operand({kind, field}) when kind in @aggregates, do: {kind, field(field)}
+  defp operand({:{}, _, [:percentile, field, part]}), do: {:percentile, field(field), value(part, 0)}
+  defp operand(other), do: field(other)
 
   defp field?({name, _, context}) when is_atom(context) and name != :__aliases__,
     do: is_atom(name) or match?({:unknown, _}, name)

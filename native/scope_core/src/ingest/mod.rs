@@ -26,8 +26,9 @@ pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};
 pub use log::{Blob, Directory, Disk, DiskFile, EventFilter};
+pub(crate) use log::{Block, LONG, NO_POINT, POINT_BITS, POINT_MASK, Wanted};
 pub use log_stats::LogStats;
-pub use reading::{Activation, Event, Reading};
+pub use reading::{Activation, Event, Moment, Reading};
 #[cfg(fuzzing)]
 pub use rereading::{read_again, written};
 pub use saved::SavedRuntime;

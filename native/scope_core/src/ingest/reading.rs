@@ -7,12 +7,14 @@ use std::ops::ControlFlow;
 use imbl::Vector;
 
 use crate::atoms::Atom;
-use crate::capture::points::PointInfo;
+use crate::capture::points::{FunctionKey, PointInfo};
 use crate::error::Result;
+use crate::ingest::edges::Edge;
 use crate::ingest::effect::{EventKind, NONE};
 use crate::ingest::log::{Blob, EventFilter, Row, Snapshot, Wanted};
 use crate::ingest::side::{SideView, now_ns};
-use crate::ingest::store::RuntimeStore;
+use crate::ingest::stats::CallStats;
+use crate::ingest::store::{Inner, RuntimeStore};
 
 /// One event of the log.
 #[derive(Clone, PartialEq, Debug)]
@@ -59,17 +61,42 @@ pub struct Reading<'a> {
     pub(super) oldest_ns: Option<u64>,
 }
 
+/// All that a store knows, at one moment.
+pub struct Moment<'a> {
+    pub reading: Reading<'a>,
+    pub functions: Vec<(FunctionKey, CallStats)>,
+    pub edges: Vec<Edge>,
+    /// Events so far: what tells one moment from another.
+    pub events: u64,
+}
+
 impl RuntimeStore {
     /// The log as it is now. Costs the copy of one block, whatever the log holds.
     pub fn reading(&self) -> Reading<'_> {
         self.expire(now_ns());
         let brought = self.side.read().view();
-        self.read(|inner| Reading {
+        self.read(|inner| self.reading_of(inner, brought))
+    }
+
+    fn reading_of(&self, inner: &Inner, brought: SideView) -> Reading<'_> {
+        Reading {
             store: self,
             log: inner.log.snapshot(),
             infos: inner.tables.infos.clone(),
             brought,
             oldest_ns: inner.log.bounds_ns().map(|(oldest, _)| oldest),
+        }
+    }
+
+    /// The log, the counts of all functions, and the observed edges, of one moment.
+    pub fn moment(&self) -> Moment<'_> {
+        self.expire(now_ns());
+        let brought = self.side.read().view();
+        self.read(|inner| Moment {
+            reading: self.reading_of(inner, brought),
+            functions: inner.functions(),
+            edges: inner.tables.edges(|_, _| true),
+            events: inner.events,
         })
     }
 
@@ -211,6 +238,16 @@ impl Reading<'_> {
     pub fn point_of(&self, token: u64) -> Result<Option<PointInfo>> {
         let began = self.log.find_begun(token)?;
         Ok(began.and_then(|row| self.info(row.point)))
+    }
+
+    /// The blocks, for those who read columns.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.log
+    }
+
+    /// What is known of the points, by the store's numbers.
+    pub(crate) fn points(&self) -> &Vector<PointInfo> {
+        &self.infos
     }
 
     fn info(&self, point: u32) -> Option<PointInfo> {

@@ -280,14 +280,12 @@ impl RuntimeStore {
 
     /// Every function that was entered, with its sums.
     pub fn functions(&self) -> Vec<(FunctionKey, CallStats)> {
-        self.read(|inner| {
-            let all = 0..inner.tables.functions.len() as u32;
-            all.filter_map(|number| {
-                let key = inner.tables.functions[number as usize].key;
-                Some((key, inner.tables.function_stats(number)?))
-            })
-            .collect()
-        })
+        self.read(Inner::functions)
+    }
+
+    /// Events so far: grows with every one.
+    pub fn events_so_far(&self) -> u64 {
+        self.read(|inner| inner.events)
     }
 
     /// The clauses of a function that were entered, in order of ordinal and build.
@@ -432,6 +430,15 @@ impl Inner {
             reason: effect.reason,
             blob,
         });
+    }
+
+    pub(crate) fn functions(&self) -> Vec<(FunctionKey, CallStats)> {
+        let all = 0..self.tables.functions.len() as u32;
+        all.filter_map(|number| {
+            let key = self.tables.functions[number as usize].key;
+            Some((key, self.tables.function_stats(number)?))
+        })
+        .collect()
     }
 
     fn totals(&self) -> Totals {

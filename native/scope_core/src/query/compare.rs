@@ -3,9 +3,29 @@
 use std::cmp::Ordering;
 
 use crate::atoms::existing;
-use crate::query::program::Comparison;
 use crate::query::vector::{Missing, Vector, atom_text};
 use crate::value::Value;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Comparison {
+    Eq,
+    Ne,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+impl Comparison {
+    /// Of values as they are: an atom is no text. An order between values of different kinds, or with `nil`, does not hold.
+    pub fn holds(self, left: &Value, right: &Value) -> bool {
+        match self {
+            Comparison::Eq => left.same(right),
+            Comparison::Ne => !left.same(right),
+            other => left.order(right).is_some_and(|order| decided(other, order)),
+        }
+    }
+}
 
 /// Equality as queries mean it: numbers are numbers, and an atom equals its text.
 pub fn same(a: &Value, b: &Value) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::query::program::Comparison;
+use crate::query::compare::Comparison;
 use crate::query::vector::{Type, type_of};
 use crate::value::Value;
 

@@ -55,14 +55,6 @@ impl Table for MemoryTable {
             .collect::<Result<Vec<_>>>()?;
         give(&columns, self.rows, sink)
     }
-
-    fn fetch(&self, column: &str, rows: &[i64]) -> Result<Vector> {
-        let rows: Vec<u32> = rows
-            .iter()
-            .map(|row| u32::try_from(*row).unwrap_or(u32::MAX))
-            .collect();
-        Ok(self.named(column)?.pick_or_missing(&rows))
-    }
 }
 
 /// Whole columns, in batches, with the numbers of their rows.

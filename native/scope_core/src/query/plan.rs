@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::query::compare;
+use crate::query::compare::Comparison;
 use crate::query::expr::{Expr, Op};
-use crate::query::program::Comparison;
 use crate::query::select::{JoinKind, Select};
 use crate::query::table::{Access, ColumnIx, Hint, Table, Tables};
 

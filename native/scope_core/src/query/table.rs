@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::query::compare::Comparison;
 use crate::query::context::Context;
-use crate::query::program::Comparison;
 use crate::query::vector::{Type, Vector};
 use crate::value::Value;
 
@@ -92,9 +92,6 @@ pub trait Table {
 
     /// Gives the columns in batches, and with each row its number (the last column, `Int`), until the sink breaks off.
     fn scan(&self, scan: &Scan<'_>, context: &Context<'_>, sink: &mut Sink<'_>) -> Result<()>;
-
-    /// The values of a column for some rows, by their numbers; of a negative number, nothing.
-    fn fetch(&self, column: &str, rows: &[i64]) -> Result<Vector>;
 }
 
 /// All tables, at one moment.

@@ -2,6 +2,7 @@
 //!
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
+mod asking;
 mod batch;
 mod builds;
 mod change;
@@ -25,7 +26,6 @@ mod module_row;
 mod node_row;
 mod points_at;
 mod processes;
-mod questions;
 mod record;
 mod replace;
 mod repository;
@@ -35,9 +35,11 @@ mod snapshot;
 mod state;
 mod stats;
 mod structs;
+mod tables;
 mod view;
 mod write;
 
+pub use asking::{Asked, Asking, Mode as AskMode, Spec, Told, Written, answer};
 pub use batch::{Applied, Operation, Rejected};
 pub use builds::{AsOf, PointNode, Then, VersionEntry};
 pub use change::{FileChange, Kind as ChangeKind};
@@ -57,7 +59,6 @@ pub use module_row::{ModuleRow, id_value};
 pub use node_row::kind_word;
 pub use points_at::PointsAt;
 pub use processes::Processes;
-pub use questions::{From, Path, Question, Reply, ask};
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 pub use repository::{Limits, Repository};
 #[cfg(fuzzing)]
@@ -65,6 +66,7 @@ pub use saved::with_head;
 pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
+pub use tables::{EVENT_TYPES, Schema, Sources, StoreTables, TABLES, TableInfo};
 pub use view::{PointsOf, View};
 pub use write::{FunctionWrite, Mode, ModuleWrite};
 

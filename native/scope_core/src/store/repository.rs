@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) builds: Builds,
     /// What events taught so far.
     analysis: Mutex<Analysis>,
+    /// Columns of the newest version that was asked.
+    columns: crate::store::tables::Kept,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -94,6 +96,7 @@ impl Repository {
             processes: Default::default(),
             builds: Builds::default(),
             analysis: Mutex::default(),
+            columns: Default::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -156,6 +159,11 @@ impl Repository {
         self.shared.processes.clear();
         self.shared.runtime.clear_events();
         *self.shared.analysis.lock() = Analysis::default();
+        self.shared.columns.lock().clear();
+    }
+
+    pub(super) fn kept_columns(&self) -> &crate::store::tables::Kept {
+        &self.shared.columns
     }
 
     // States

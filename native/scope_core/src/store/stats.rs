@@ -92,6 +92,7 @@ impl Repository {
                 (path.len() + size_of::<crate::store::record::FileRecord>()) as u64;
         }
         stats.index_bytes += self.graph_bytes() as u64;
+        stats.index_bytes += self.kept_columns().lock().bytes() as u64;
         let mut alone = 0;
         for (key, record) in &state.functions {
             stats.record_bytes += record.memory_bytes() as u64;

@@ -48,6 +48,19 @@ impl<'a> View<'a> {
         }
     }
 
+    /// As of a moment whose counts are known.
+    pub fn at(
+        repository: &'a Repository,
+        points: PointsOf<'a>,
+        stats: AHashMap<FunctionKey, CallStats>,
+        edges: &[Edge],
+    ) -> Self {
+        let view = View::of_many(repository, points);
+        let _ = view.stats.set(stats);
+        let _ = view.edges.set(by_end(edges.iter().copied()));
+        view
+    }
+
     /// What is known of a function, under all the names that it had.
     pub fn stats(&self, key: &FunctionKey) -> Option<CallStats> {
         let former = self.repository.former_names(key);
@@ -98,16 +111,9 @@ impl<'a> View<'a> {
             );
             return found;
         }
-        let all = self.edges.get_or_init(|| {
-            let mut all: AHashMap<FunctionKey, Vec<Edge>> = AHashMap::new();
-            for edge in runtime.edges() {
-                all.entry(edge.caller).or_default().push(edge);
-                if edge.caller != edge.callee {
-                    all.entry(edge.callee).or_default().push(edge);
-                }
-            }
-            all
-        });
+        let all = self
+            .edges
+            .get_or_init(|| by_end(runtime.edges().into_iter()));
         all.get(key).cloned().unwrap_or_default()
     }
 
@@ -222,6 +228,18 @@ impl<'a> View<'a> {
         fields.extend(LATER_POINT_FIELDS.iter().map(|name| (*name, Value::nil())));
         structure("ElixirScope.ASTRepository.InstrumentationPoint", fields)
     }
+}
+
+/// Edges by caller and by callee.
+fn by_end(edges: impl Iterator<Item = Edge>) -> AHashMap<FunctionKey, Vec<Edge>> {
+    let mut all: AHashMap<FunctionKey, Vec<Edge>> = AHashMap::new();
+    for edge in edges {
+        all.entry(edge.caller).or_default().push(edge);
+        if edge.caller != edge.callee {
+            all.entry(edge.callee).or_default().push(edge);
+        }
+    }
+    all
 }
 
 /// Of `InstrumentationPoint`, what nothing fills yet.

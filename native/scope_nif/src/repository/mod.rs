@@ -3,6 +3,7 @@
 //! No argument can make these fail other than with an error: everything comes as a `Term` and is looked at.
 
 pub(crate) mod args;
+mod asks;
 mod cells;
 mod correlate;
 mod coverage;

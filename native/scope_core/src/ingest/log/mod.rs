@@ -9,6 +9,7 @@
 //! order of time all the same.
 
 mod block;
+mod blocks;
 mod bounds;
 mod codec;
 mod columns;
@@ -27,7 +28,7 @@ use crate::ingest::effect::{EventKind, NONE};
 use crate::limits;
 
 pub use block::Blob;
-pub(crate) use block::{Block, NO_POINT, Row};
+pub(crate) use block::{Block, LONG, NO_POINT, POINT_BITS, POINT_MASK, Row};
 pub(crate) use codec::{decode, encode};
 #[cfg(any(fuzzing, all(test, not(loom))))]
 pub(crate) use codec::{pack, raw};

@@ -241,15 +241,7 @@ impl Scan<'_, '_> {
 
     /// Whether rows that came in order may be wanted.
     fn concerns(&self, head: &BlockHead) -> bool {
-        let wanted = self.wanted;
-        head.kinds & wanted.kinds != 0
-            && in_time(wanted, head.min_ns, head.max_ns)
-            && head.end_event_id() > wanted.first_id
-            && head.first_event_id <= wanted.last_id
-            && wanted
-                .token
-                .is_none_or(|token| RingSpan::may_hold(&head.rings, token))
-            && !(wanted.process.is_some() && head.foreign)
+        concerns(self.wanted, head) && in_time(self.wanted, head.min_ns, head.max_ns)
     }
 
     fn block(
@@ -359,7 +351,18 @@ impl Scan<'_, '_> {
     }
 }
 
-fn in_time(wanted: &Wanted, min_ns: u64, max_ns: u64) -> bool {
+/// Whether any rows may be wanted, whenever they were.
+pub(super) fn concerns(wanted: &Wanted, head: &BlockHead) -> bool {
+    head.kinds & wanted.kinds != 0
+        && head.end_event_id() > wanted.first_id
+        && head.first_event_id <= wanted.last_id
+        && wanted
+            .token
+            .is_none_or(|token| RingSpan::may_hold(&head.rings, token))
+        && !(wanted.process.is_some() && head.foreign)
+}
+
+pub(super) fn in_time(wanted: &Wanted, min_ns: u64, max_ns: u64) -> bool {
     let from_ns = wanted.after.map_or(0, |(at, _)| at).max(wanted.from_ns);
     let to_ns = wanted
         .before

@@ -12,9 +12,9 @@ use sqlparser::ast::{
 
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::query::compare::Comparison;
 use crate::query::expr::{Arithmetic, Expr, Function, Op};
 use crate::query::names::unknown;
-use crate::query::program::Comparison;
 use crate::query::select::{Aggregate, Grouping, Item, Join, JoinKind, Key, Select};
 use crate::query::sql::aggregates::{is_aggregate, names, written};
 use crate::query::sql::scope::{Scope, name_of};
