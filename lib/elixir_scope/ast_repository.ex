@@ -36,7 +36,8 @@ defmodule ElixirScope.ASTRepository do
     Lifecycle,
     Nodes,
     Query,
-    QueryPlan, QueryResult,
+    QueryPlan,
+    QueryResult,
     Questions
   }
 

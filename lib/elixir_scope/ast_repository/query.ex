@@ -80,7 +80,15 @@ defmodule ElixirScope.ASTRepository.Query do
   @typedoc "A field, or a path to a field inside a field."
   @type field :: atom() | [atom()] | String.t()
   @type source ::
-          :modules | :functions | :clauses | :ast_nodes | :events | :activations | :edges | :processes | :findings
+          :modules
+          | :functions
+          | :clauses
+          | :ast_nodes
+          | :events
+          | :activations
+          | :edges
+          | :processes
+          | :findings
 
   @typedoc "A figure of a group of rows."
   @type aggregate ::
@@ -198,7 +206,8 @@ defmodule ElixirScope.ASTRepository.Query do
   `total`; true, but for events and activations).
   """
   @spec options(building(), keyword() | map()) :: building()
-  def options(%__MODULE__{options: before} = query, options) when is_map(before) and (is_list(options) or is_map(options)) do
+  def options(%__MODULE__{options: before} = query, options)
+      when is_map(before) and (is_list(options) or is_map(options)) do
     Map.put(query, :options, Enum.into(options, before))
   rescue
     ArgumentError -> Map.put(query, :options, options)

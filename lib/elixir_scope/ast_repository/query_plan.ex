@@ -46,7 +46,8 @@ defmodule ElixirScope.ASTRepository.QueryPlan do
         ]
       end
 
-    widths = for column <- 0..3, do: [header | rows] |> Enum.map(&String.length(Enum.at(&1, column))) |> Enum.max()
+    widths =
+      for column <- 0..3, do: [header | rows] |> Enum.map(&String.length(Enum.at(&1, column))) |> Enum.max()
 
     Enum.map_join([header | rows], "\n", fn [name, expected, rows, time, detail] ->
       [first, second, third, fourth] = widths
@@ -55,7 +56,8 @@ defmodule ElixirScope.ASTRepository.QueryPlan do
         String.pad_trailing(name, first) <>
           "  " <>
           String.pad_leading(expected, second) <>
-          "  " <> String.pad_leading(rows, third) <> "  " <> String.pad_leading(time, fourth) <> "  " <> detail
+          "  " <>
+          String.pad_leading(rows, third) <> "  " <> String.pad_leading(time, fourth) <> "  " <> detail
       )
     end)
   end
@@ -63,7 +65,11 @@ defmodule ElixirScope.ASTRepository.QueryPlan do
   defp number(nil), do: "-"
 
   defp number(n) do
-    n |> Integer.to_string() |> String.reverse() |> String.replace(~r/(\d{3})(?=\d)/, "\\1,") |> String.reverse()
+    n
+    |> Integer.to_string()
+    |> String.reverse()
+    |> String.replace(~r/(\d{3})(?=\d)/, "\\1,")
+    |> String.reverse()
   end
 
   defp time(nil), do: "-"

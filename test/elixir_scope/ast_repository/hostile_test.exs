@@ -59,6 +59,8 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     build_hybrid_context: [nil],
     analyze_performance: [nil],
     export_data: [nil],
+    sql: ["select 1 from modules"],
+    explain: [nil],
     bulk_update: [[]],
     optimize: [],
     vacuum: []
@@ -119,6 +121,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
                    # Most terms are code.
                    :find_ast_nodes_by_pattern,
                    :get_correlated_events,
+                   :sql,
                    # No update is a batch too.
                    :bulk_update
                  ]

@@ -32,7 +32,8 @@ defmodule ElixirScope.ASTRepository.Query.Condition do
   end
 
   defp condition(context, {:ne, field, value}, left, depth) do
-    with {:ok, program, left} <- condition(context, {:eq, field, value}, left, depth), do: {:ok, [program, :not], left}
+    with {:ok, program, left} <- condition(context, {:eq, field, value}, left, depth),
+         do: {:ok, [program, :not], left}
   end
 
   defp condition(context, {:eq, field, nil}, left, _depth) do

@@ -22,8 +22,10 @@ defimpl Inspect, for: ElixirScope.ASTRepository.Query do
   end
 
   defp step(done, _name, nil), do: done
+
   defp step(done, name, fields) when name in ["select", "group_by"] and is_list(fields),
     do: ["#{name}(#{plain(fields)})" | done]
+
   defp step(done, name, value), do: ["#{name}(#{Fault.show(value)})" | done]
 
   defp steps(done, items, fun) when is_list(items) do

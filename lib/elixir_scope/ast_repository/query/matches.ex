@@ -52,14 +52,21 @@ defmodule ElixirScope.ASTRepository.Query.Matches do
   defp field(source) when source in [:functions, :clauses, :activations, :events], do: {:ok, :function}
   defp field(:modules), do: {:ok, :module_name}
   defp field(:ast_nodes), do: {:ok, :ast_node_id}
-  defp field(source), do: Fault.invalid(:matches, source, "functions, clauses, modules and ast_nodes hold code")
+
+  defp field(source),
+    do: Fault.invalid(:matches, source, "functions, clauses, modules and ast_nodes hold code")
 
   defp bounded(field, ids) do
     values = ids |> Enum.map(&value(field, &1)) |> Enum.uniq()
 
     if length(values) <= @rows_max,
       do: {:ok, values},
-      else: Fault.invalid(:matches, length(values), "the pattern matches more than #{@rows_max} places: narrow it")
+      else:
+        Fault.invalid(
+          :matches,
+          length(values),
+          "the pattern matches more than #{@rows_max} places: narrow it"
+        )
   end
 
   defp value(:ast_node_id, id), do: id

@@ -35,8 +35,8 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
       count? = Map.get(options, :count, source not in @uncounted)
 
       question =
-        {source, Enum.map(items, &{&1.name, &1.ops}), condition, Enum.map(group, &Operand.text/1), having, order,
-         limit, offset, query.distinct == true, count?}
+        {source, Enum.map(items, &{&1.name, &1.ops}), condition, Enum.map(group, &Operand.text/1), having,
+         order, limit, offset, query.distinct == true, count?}
 
       {:ok, %{question: question, keys: Enum.map(items, & &1.key), options: options}}
     end
@@ -67,7 +67,8 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   defp select(source, nil, group), do: each(group ++ [:count], &Operand.item(source, &1))
 
   defp select(source, fields, _group) when is_list(fields) do
-    with {:ok, fields} <- Condition.proper(:select, fields, @fields_max), do: each(fields, &Operand.item(source, &1))
+    with {:ok, fields} <- Condition.proper(:select, fields, @fields_max),
+         do: each(fields, &Operand.item(source, &1))
   end
 
   defp select(_source, other, _group), do: Fault.invalid(:select, other, "give a list of fields")
@@ -133,7 +134,9 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
          do: {:ok, Map.new(options)}
   end
 
-  defp option({name, n} = option) when name in [:timeout, :max_bytes] and is_integer(n) and n > 0, do: {:ok, option}
+  defp option({name, n} = option) when name in [:timeout, :max_bytes] and is_integer(n) and n > 0,
+    do: {:ok, option}
+
   defp option({:count, yes} = option) when is_boolean(yes), do: {:ok, option}
 
   defp option({name, value}) when name in @options,

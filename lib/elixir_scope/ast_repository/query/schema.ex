@@ -18,7 +18,14 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
   The same are the tables of SQL. `mix elixir_scope.query --fields SOURCE` lists the fields of one.
   """
 
-  alias ElixirScope.ASTRepository.{ComplexityMetrics, ExecutionStatistics, Fault, PerformanceProfile, RuntimeInsights}
+  alias ElixirScope.ASTRepository.{
+    ComplexityMetrics,
+    ExecutionStatistics,
+    Fault,
+    PerformanceProfile,
+    RuntimeInsights
+  }
+
   alias ElixirScope.Core
 
   @nested %{
@@ -94,7 +101,8 @@ defmodule ElixirScope.ASTRepository.Query.Schema do
 
   defp check_inner(_field, _inner), do: :ok
 
-  defp table(source), do: Enum.find(tables(), &(&1.name == source)) || raise(ArgumentError, "no source #{inspect(source)}")
+  defp table(source),
+    do: Enum.find(tables(), &(&1.name == source)) || raise(ArgumentError, "no source #{inspect(source)}")
 
   # The native engine's own list. Its names are ours, so the atoms are as many as it is long.
   defp tables do

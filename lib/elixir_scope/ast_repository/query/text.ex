@@ -280,7 +280,12 @@ defmodule ElixirScope.ASTRepository.Query.Text do
   defp item({{:unknown, name}, of}), do: refuse_name(name, of)
   defp item(other), do: operand(other)
 
-  defp refuse_name(name, _of), do: refuse("nothing here is named :#{name}", "names of figures are those of fields, or select has to be code")
+  defp refuse_name(name, _of),
+    do:
+      refuse(
+        "nothing here is named :#{name}",
+        "names of figures are those of fields, or select has to be code"
+      )
 
   defp operand({kind, field}) when kind in @aggregates, do: {kind, field(field)}
   defp operand({:{}, _, [:percentile, field, part]}), do: {:percentile, field(field), value(part, 0)}

@@ -172,7 +172,9 @@ pub fn plan<'a>(select: Select, tables: &'a dyn Tables) -> Result<Plan<'a>> {
     let mut joins = Vec::new();
     for number in &order[1..] {
         let scan = scans[*number].take().ok_or(LOST)?;
-        let kind = select.joins[number - 1].kind;
+        // The first table has no join of its own; it is only moved behind another when all are inner.
+        let own = number.checked_sub(1).and_then(|at| select.joins.get(at));
+        let kind = own.map_or(JoinKind::Inner, |join| join.kind);
         let with = have | 1 << number;
         let candidates: Vec<Expr> = match kind {
             JoinKind::Left => std::mem::take(&mut outer[*number]),

@@ -130,6 +130,7 @@ const FUNCTIONS: &[Column] = &[
     costly("return_analysis"),
     costly("test_cases"),
     costly("execution_history"),
+    costly("variable_lifecycles"),
 ];
 
 const MODULES: &[Column] = &[
