@@ -28,15 +28,18 @@ defmodule ElixirScope.Report.Answer do
   defp title(field), do: field |> to_string() |> String.split(".") |> List.last()
 
   defp numbers?(rows, field) do
-    values = for row <- rows, value = Map.get(row, field), do: value
+    values = for row <- rows, value = Map.get(row, field), value != nil, do: value
     values != [] and Enum.all?(values, &is_number/1)
   end
 
   defp footer(result) do
+    # What a limit cut off was not always counted.
+    total = result.total || result.count
+
     counted =
-      if result.count < result.total,
-        do: "#{Numbers.count(result.count)} of #{Numbers.of(result.total, "row")}",
-        else: Numbers.of(result.total, "row")
+      if result.count < total,
+        do: "#{Numbers.count(result.count)} of #{Numbers.of(total, "row")}",
+        else: Numbers.of(total, "row")
 
     lost =
       if result.complete?,

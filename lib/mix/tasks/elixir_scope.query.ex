@@ -9,13 +9,15 @@ defmodule Mix.Tasks.ElixirScope.Query do
 
       mix elixir_scope.query "from(:functions) |> where(cyclomatic_complexity > 5 and calls == 0) |> limit(10)"
       mix elixir_scope.query --from functions --where "errors > 0" --order-by "errors desc"
+      mix elixir_scope.query "select module_name, count(*) n, sum(self_us) us from functions group by 1 order by us desc limit 5"
 
   A repository is saved by `mix elixir_scope.test`, `mix elixir_scope.run` and `mix elixir_scope.import`.
 
   ## Queries
 
-  A query is a pipeline of `from`, `where`, `select`, `order_by`, `limit`, `offset` and `join_runtime_data`, as
-  `ElixirScope.ASTRepository.Query` has them. Sources are `:modules`, `:functions` and `:ast_nodes`. A
+  A query is a pipeline of `from`, `where`, `select`, `group_by`, `having`, `distinct`, `order_by`, `limit`, `offset` and
+  `join_runtime_data`, as `ElixirScope.ASTRepository.Query` has them. Sources are `:modules`, `:functions`, `:clauses`,
+  `:ast_nodes`, `:events`, `:activations`, `:edges`, `:processes` and `:findings`. A
   condition is written with operators (`==`, `!=`, `>`, `>=`, `<`, `<=`, `and`, `or`, `not`, `in`, `=~`) or
   as a tuple, `{:gt, :calls, 10}`. `=~` takes `%` for any run of characters and `_` for any one. The text is
   read, never run.
@@ -24,7 +26,12 @@ defmodule Mix.Tasks.ElixirScope.Query do
       from(:modules) |> where({:eq, :module_type, :genserver}) |> select([:module_name, :calls])
       from(:ast_nodes) |> where(kind == :call and name == "send") |> limit(20)
 
-  `mix elixir_scope.query --fields SOURCE` lists the fields of a source.
+  What begins with `select` is SQL over the same sources, with joins: `ElixirScope.ASTRepository.sql/3` says what is understood.
+
+      select a.function, count(*) n, p95(a.duration_us) p95 from activations a
+        join functions f on a.function = f.function where f.cyclomatic_complexity > 3 group by 1 order by p95 desc
+
+  `mix elixir_scope.query --fields SOURCE` lists the fields of a source. `mix elixir_scope.explain` tells how a query is answered.
 
   ## Options
 
@@ -42,10 +49,10 @@ defmodule Mix.Tasks.ElixirScope.Query do
 
   alias ElixirScope.ASTRepository
   alias ElixirScope.ASTRepository.Query
-  alias ElixirScope.ASTRepository.Query.{Path, Schema, Text}
+  alias ElixirScope.ASTRepository.Query.{Plan, Schema, Text}
   alias ElixirScope.Observation.Totals
   alias ElixirScope.Report
-  alias ElixirScope.Report.{Answer, Collect, Document}
+  alias ElixirScope.Report.{Answer, Collect, Document, Table}
   alias Mix.ElixirScope.{Console, Options, Project}
 
   @name "elixir_scope.query"
@@ -78,8 +85,16 @@ defmodule Mix.Tasks.ElixirScope.Query do
 
   defp fields(text) do
     case source(text) do
-      {:ok, source} -> Mix.shell().info(Enum.map_join(Schema.fields(source), "\n", &to_string/1))
-      :error -> Mix.raise("no source #{text}; there are #{Enum.join(Schema.sources(), ", ")}")
+      {:ok, source} ->
+        lines =
+          for %{name: name, type: type} <- Schema.describe(source),
+              do: [to_string(name), String.downcase(type)]
+
+        shown = Table.render([{"field", :left, []}, {"type", :left, []}], lines, width: Console.width())
+        Mix.shell().info("#{source}: #{Schema.what(source)}\n\n" <> String.trim_trailing(shown))
+
+      :error ->
+        Mix.raise("no source #{text}; there are #{Enum.join(Schema.sources(), ", ")}")
     end
   end
 
@@ -97,6 +112,10 @@ defmodule Mix.Tasks.ElixirScope.Query do
     # Loading comes first: the names in the query are those that the repository knows.
     path = Project.repository(opts[:repository])
     repository = Console.progress("Loading #{path}", fn -> path |> ASTRepository.load() |> Console.ok!() end)
+    if sql?(text), do: ask_sql(repository, path, text, opts), else: ask_query(repository, path, text, opts)
+  end
+
+  defp ask_query(repository, path, text, opts) do
     query = text |> query(opts) |> Console.ok!()
     Console.ok!(Query.validate(query))
 
@@ -106,6 +125,32 @@ defmodule Mix.Tasks.ElixirScope.Query do
 
     if opts[:json] != "-", do: show(query, result)
     if opts[:json], do: json(query, result, Totals.kept(path, repository), opts[:json])
+  end
+
+  @doc false
+  def sql?(text), do: is_binary(text) and text =~ ~r/\A\s*select\b/i
+
+  defp ask_sql(repository, path, text, opts) do
+    case Keyword.take(opts, [:from, :where, :select, :order_by, :limit, :offset]) do
+      [] ->
+        :ok
+
+      [{name, _} | _] ->
+        Mix.raise("--#{String.replace(to_string(name), "_", "-")} belongs to a pipeline: SQL says it itself")
+    end
+
+    found = Console.progress("Asking", fn -> repository |> ASTRepository.sql(text) |> Console.ok!() end)
+
+    if opts[:json] != "-" do
+      shown = %{found | rows: Enum.take(found.rows, @rows_shown)}
+      shown = %{shown | count: length(shown.rows), total: found.count}
+      Mix.shell().info(String.trim_trailing(Answer.render(shown, found.columns, width: Console.width())))
+    end
+
+    if opts[:json] do
+      totals = path |> Totals.kept(repository) |> Console.ok!()
+      write(%Report{totals: totals, functions: []}, found, found.columns, opts[:json])
+    end
   end
 
   ## The query
@@ -173,12 +218,7 @@ defmodule Mix.Tasks.ElixirScope.Query do
     Mix.shell().info(String.trim_trailing(Answer.render(found, keys(query), width: Console.width())))
   end
 
-  defp keys(query) do
-    for field <- query.select || Schema.default_fields(query.from) do
-      {:ok, path} = Path.parse(field)
-      Path.key(path)
-    end
-  end
+  defp keys(query), do: query |> Plan.build() |> Console.ok!() |> Map.fetch!(:keys)
 
   defp json(query, result, totals, path) do
     found = result.(query)
@@ -188,8 +228,12 @@ defmodule Mix.Tasks.ElixirScope.Query do
       functions: matched(query, result)
     }
 
-    rows = for row <- found.rows, do: for(key <- keys(query), do: {key, Answer.plain(Map.get(row, key))})
-    report |> Document.write(path, answer: {found.total, rows}) |> Console.ok!()
+    write(report, found, keys(query), path)
+  end
+
+  defp write(report, found, keys, path) do
+    rows = for row <- found.rows, do: for(key <- keys, do: {key, Answer.plain(Map.get(row, key))})
+    report |> Document.write(path, answer: {found.total || found.count, rows}) |> Console.ok!()
     if path != "-", do: Mix.shell().info("JSON written to #{path}")
   end
 
