@@ -1,12 +1,14 @@
 //! Gates: what points let through, set and asked for.
 
 use rustler::{Encoder, Env, NifResult, Term};
+use scope_core::atoms::intern;
 use scope_core::capture::calibrate;
 use scope_core::capture::config::Mode;
 use scope_core::capture::gate::{
     CaptureChange, Change, GateReport, Order, Per, Priority, Rate, Sampling, Scope, Status, Timing,
     kind_name,
 };
+use scope_core::capture::points::FunctionKey;
 use scope_core::error::{Error, Result};
 
 use crate::capture::{capture, existing, ring, self_word};
@@ -71,6 +73,19 @@ fn capture_gates<'a>(env: Env<'a>, point: Term<'a>) -> NifResult<Vec<Term<'a>>> 
         Err(_) => capture.report(None),
     };
     reports.iter().map(|it| encode_report(env, it)).collect()
+}
+
+/// `capture_share(module, name, arity)`: `{sampling, seen, passed}` of the function's calls, nil where all are recorded.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_share(module: Term<'_>, name: Term<'_>, arity: u8) -> Option<(f64, u64, u64)> {
+    let atom = |term: Term<'_>| term.atom_to_string().ok().map(|text| intern(&text));
+    let function = FunctionKey {
+        module: atom(module)?,
+        name: atom(name)?,
+        arity: arity.into(),
+    };
+    let share = existing()?.share_of(function)?;
+    Some((share.sampling, share.seen, share.passed))
 }
 
 /// `capture_limit(changes | nil)`: limits the whole capture, from now on or no longer.
