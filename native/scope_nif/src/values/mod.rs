@@ -9,6 +9,7 @@ mod keys;
 mod nifs;
 mod policy;
 mod run;
+mod small;
 mod term;
 mod text;
 
@@ -19,7 +20,7 @@ use std::cell::UnsafeCell;
 
 use rustler::sys::{ErlNifEnv, ErlNifTerm};
 use scope_core::capture::config::{CaptureConfig, Mode};
-use scope_core::captured::format;
+use scope_core::captured::{Short, format};
 
 use encoder::Encoder;
 
@@ -50,12 +51,25 @@ unsafe fn with<'a>(run: impl FnOnce(&mut Encoder)) -> &'a [u8] {
     })
 }
 
-/// One value; nothing when values are off here.
+/// One value; nothing when values are off here. A small one is written into `short`.
 ///
 /// # Safety
 /// As of [`with`], here and below.
-#[inline]
+#[inline(always)]
 pub unsafe fn encode<'a>(
+    env: *mut ErlNifEnv,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+    short: &'a mut Short,
+) -> &'a [u8] {
+    match small::value(env, term, config, short) {
+        true => short.bytes(),
+        false => unsafe { encode_any(env, term, config) },
+    }
+}
+
+#[inline(never)]
+unsafe fn encode_any<'a>(
     env: *mut ErlNifEnv,
     term: ErlNifTerm,
     config: &CaptureConfig,
@@ -67,8 +81,21 @@ pub unsafe fn encode<'a>(
 }
 
 /// A list of arguments: what one leaves of the bytes is shared by those that follow.
-#[inline]
+#[inline(always)]
 pub unsafe fn encode_list<'a>(
+    env: *mut ErlNifEnv,
+    list: ErlNifTerm,
+    config: &CaptureConfig,
+    short: &'a mut Short,
+) -> &'a [u8] {
+    match small::list(env, list, config, short) {
+        true => short.bytes(),
+        false => unsafe { encode_any_list(env, list, config) },
+    }
+}
+
+#[inline(never)]
+unsafe fn encode_any_list<'a>(
     env: *mut ErlNifEnv,
     list: ErlNifTerm,
     config: &CaptureConfig,
