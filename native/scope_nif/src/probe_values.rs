@@ -9,7 +9,6 @@ use scope_core::capture::config::CaptureConfig;
 use scope_core::capture::record::RecordKind;
 use scope_core::capture::ring::{Full, Ring};
 use scope_core::capture::{Capture, Closing, Entry, NO_REASON};
-use scope_core::captured::Short;
 
 use crate::capture::{admits, existing, ring, self_word};
 use crate::probe::{Arguments, DIRTY, Waiting, integer, unsigned, with_room};
@@ -293,10 +292,9 @@ unsafe fn write(
             return Err(Full);
         }
         let config = config_of(capture, closing.point);
-        let mut short = Short::new();
         let bytes = match blob {
             Blob::None => return capture.close(ring, closing),
-            Blob::Value(at) => values::encode(env, *values.add(at), &config, &mut short),
+            Blob::Value(at) => values::encode(env, *values.add(at), &config),
             Blob::Sent => {
                 let (to, message) = (*values, *values.add(1));
                 let (key, tag) = values::message_key(env, message);
@@ -422,8 +420,7 @@ unsafe fn open(
         return Err(Full);
     }
     let config = config_of(capture, point);
-    let mut short = Short::new();
-    let bytes = unsafe { values::encode_list(env, list, &config, &mut short) };
+    let bytes = unsafe { values::encode_list(env, list, &config) };
     capture.open_with(ring, RecordKind::Enter, process, point, bytes)
 }
 

@@ -2,7 +2,6 @@
 
 use rustler::sys::{self, ErlNifEnv, ErlNifTerm};
 use scope_core::capture::config::{CaptureConfig, Mode};
-use scope_core::captured::Short;
 
 use crate::atoms;
 use crate::values::{self, Head};
@@ -22,12 +21,7 @@ pub unsafe fn value<T>(
 ) -> T {
     match value {
         // SAFETY: the term is of the environment of the NIF at hand, and nothing else is encoded before it is written.
-        Some(value) => {
-            let mut short = Short::new();
-            then(Some(unsafe {
-                values::encode(env, value, &BOUNDS, &mut short)
-            }))
-        }
+        Some(value) => then(Some(unsafe { values::encode(env, value, &BOUNDS) })),
         None => then(None),
     }
 }
@@ -40,12 +34,7 @@ pub unsafe fn arguments<T>(
 ) -> T {
     match list {
         // SAFETY: as above.
-        Some(list) => {
-            let mut short = Short::new();
-            then(Some(unsafe {
-                values::encode_list(env, list, &BOUNDS, &mut short)
-            }))
-        }
+        Some(list) => then(Some(unsafe { values::encode_list(env, list, &BOUNDS) })),
         None => then(None),
     }
 }

@@ -9,9 +9,8 @@ use super::format::tag;
 /// Up to sixteen bytes of tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Short {
-    bytes: [u8; Short::ROOM],
-    len: usize,
     word: u128,
+    len: usize,
 }
 
 /// Larger numbers may be those of payment cards.
@@ -22,11 +21,7 @@ impl Short {
 
     #[inline(always)]
     pub const fn new() -> Self {
-        Short {
-            bytes: [0; Short::ROOM],
-            len: 0,
-            word: 0,
-        }
+        Short { word: 0, len: 0 }
     }
 
     /// Whether there was room. What was refused is not there in part either.
@@ -90,10 +85,16 @@ impl Short {
         self.add(u128::from(token), len + 1)
     }
 
+    /// How many of the bytes are the value's.
     #[inline(always)]
-    pub fn bytes(&mut self) -> &[u8] {
-        self.bytes = self.word.to_le_bytes();
-        &self.bytes[..self.len]
+    #[allow(clippy::len_without_is_empty)]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    pub const fn to_bytes(&self) -> [u8; Short::ROOM] {
+        self.word.to_le_bytes()
     }
 }
 
@@ -102,6 +103,10 @@ mod tests {
     use super::*;
     use crate::capture::redact::secrets::is_card_number;
     use crate::captured::format;
+
+    fn bytes(short: &Short) -> Vec<u8> {
+        short.to_bytes()[..short.len()].to_vec()
+    }
 
     fn numbers() -> impl Iterator<Item = i64> {
         let edges =
@@ -121,7 +126,7 @@ mod tests {
             let (mut short, mut long) = (Short::new(), Vec::new());
             format::put_int(&mut long, int);
             if short.int(int) {
-                assert_eq!(short.bytes(), long, "{int}");
+                assert_eq!(bytes(&short), long, "{int}");
                 assert!(u64::try_from(int).map_or(true, |int| !is_card_number(int)));
                 taken += 1;
             }
@@ -131,7 +136,7 @@ mod tests {
             let (mut short, mut long) = (Short::new(), Vec::new());
             format::put_atom(&mut long, word);
             assert!(short.atom(word));
-            assert_eq!(short.bytes(), long);
+            assert_eq!(bytes(&short), long);
         }
         assert!(!Short::new().atom(1 << 49));
     }
@@ -144,14 +149,14 @@ mod tests {
         format::put_int(&mut long, 3);
         format::put_int(&mut long, -70_000);
         format::put_atom(&mut long, 0x1234B);
-        assert_eq!(short.bytes(), long);
+        assert_eq!(bytes(&short), long);
         assert!(short.int(2_000_000) && !short.int(2_000_000));
         format::put_int(&mut long, 2_000_000);
-        assert_eq!(short.bytes(), long);
+        assert_eq!(bytes(&short), long);
         assert!(short.end());
         format::put_end(&mut long);
-        assert_eq!(short.bytes(), long);
-        assert_eq!(short.bytes().len(), Short::ROOM);
+        assert_eq!(bytes(&short), long);
+        assert_eq!(short.len(), Short::ROOM);
         assert!(!short.end() && !short.empty_list());
     }
 }

@@ -33,6 +33,7 @@ pub struct Head {
 
 thread_local! {
     static ENCODER: UnsafeCell<Encoder> = const { UnsafeCell::new(Encoder::new()) };
+    static SHORT: UnsafeCell<[u8; Short::ROOM]> = const { UnsafeCell::new([0; Short::ROOM]) };
 }
 
 /// Encodes into the thread's buffer, which lives as long as the thread and is overwritten by its next value.
@@ -51,7 +52,20 @@ unsafe fn with<'a>(run: impl FnOnce(&mut Encoder)) -> &'a [u8] {
     })
 }
 
-/// One value; nothing when values are off here. A small one is written into `short`.
+/// The bytes of a short value, in a place of the thread's.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+unsafe fn keep<'a>(short: Short) -> &'a [u8] {
+    SHORT.with(|kept| unsafe {
+        *kept.get() = short.to_bytes();
+        let kept: &[u8; Short::ROOM] = &*kept.get();
+        &kept[..short.len()]
+    })
+}
+
+/// One value; nothing when values are off here. A small one does not need the encoder.
 ///
 /// # Safety
 /// As of [`with`], here and below.
@@ -60,11 +74,10 @@ pub unsafe fn encode<'a>(
     env: *mut ErlNifEnv,
     term: ErlNifTerm,
     config: &CaptureConfig,
-    short: &'a mut Short,
 ) -> &'a [u8] {
-    match small::value(env, term, config, short) {
-        true => short.bytes(),
-        false => unsafe { encode_any(env, term, config) },
+    match small::value(env, term, config) {
+        Some(short) => unsafe { keep(short) },
+        None => unsafe { encode_any(env, term, config) },
     }
 }
 
@@ -86,11 +99,10 @@ pub unsafe fn encode_list<'a>(
     env: *mut ErlNifEnv,
     list: ErlNifTerm,
     config: &CaptureConfig,
-    short: &'a mut Short,
 ) -> &'a [u8] {
-    match small::list(env, list, config, short) {
-        true => short.bytes(),
-        false => unsafe { encode_any_list(env, list, config) },
+    match small::list(env, list, config) {
+        Some(short) => unsafe { keep(short) },
+        None => unsafe { encode_any_list(env, list, config) },
     }
 }
 

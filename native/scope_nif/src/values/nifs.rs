@@ -3,7 +3,7 @@
 use rustler::{Binary, Encoder, Env, NewBinary, NifResult, Term};
 use scope_core::capture::config::CaptureConfig;
 use scope_core::capture::redact::{Class, LOOKS, Rule, Rules, secrets};
-use scope_core::captured::{AtomWords, Names, Short, show, transcode};
+use scope_core::captured::{AtomWords, Names, show, transcode};
 use scope_core::error::{Error, Result};
 
 use super::policy::policy;
@@ -19,8 +19,7 @@ const TEXT_BYTES_MAX: usize = 1024 * 1024;
 fn value_encode<'a>(env: Env<'a>, term: Term<'a>, config: Term<'a>) -> Term<'a> {
     let encoded = config_of(config).and_then(|config| {
         // SAFETY: the environment and the term of this call.
-        let mut short = Short::new();
-        let raw = unsafe { super::encode(env.as_c_arg(), term.as_c_arg(), &config, &mut short) };
+        let raw = unsafe { super::encode(env.as_c_arg(), term.as_c_arg(), &config) };
         let mut bytes = Vec::new();
         let mut vm = Vm(env);
         transcode(
@@ -41,9 +40,7 @@ fn value_time<'a>(env: Env<'a>, term: Term<'a>, config: Term<'a>, times: u32) ->
         let started = std::time::Instant::now();
         for _ in 0..times {
             // SAFETY: the environment and the term of this call.
-            let mut short = Short::new();
-            let raw =
-                unsafe { super::encode(env.as_c_arg(), term.as_c_arg(), &config, &mut short) };
+            let raw = unsafe { super::encode(env.as_c_arg(), term.as_c_arg(), &config) };
             std::hint::black_box(raw);
         }
         started.elapsed().as_nanos() as u64

@@ -19,38 +19,34 @@ fn is_plain(config: &CaptureConfig) -> bool {
     matches!(config.mode, Mode::Full | Mode::Truncated) && config.bytes >= BYTES_MIN
 }
 
-/// Whether the value was written.
+/// The value, where it is one of these.
 #[inline(always)]
 pub(super) fn value(
     env: *mut ErlNifEnv,
     term: ErlNifTerm,
     config: &CaptureConfig,
-    short: &mut Short,
-) -> bool {
-    is_plain(config) && put(Heap(env), term, short)
+) -> Option<Short> {
+    let mut short = Short::new();
+    (is_plain(config) && put(Heap(env), term, &mut short)).then_some(short)
 }
 
-/// Whether the arguments were written, all of them.
+/// The arguments, where all of them are.
 #[inline(always)]
-pub(super) fn list(
-    env: *mut ErlNifEnv,
-    list: ErlNifTerm,
-    config: &CaptureConfig,
-    short: &mut Short,
-) -> bool {
+pub(super) fn list(env: *mut ErlNifEnv, list: ErlNifTerm, config: &CaptureConfig) -> Option<Short> {
     if !is_plain(config) {
-        return false;
+        return None;
     }
-    let (heap, mut rest, mut count) = (Heap(env), list, 0);
+    let (heap, mut short) = (Heap(env), Short::new());
+    let (mut rest, mut count) = (list, 0);
     short.list();
     while let Some((head, tail)) = heap.uncons(rest) {
         count += 1;
-        if count > ARGUMENTS_MAX || !put(heap, head, short) {
-            return false;
+        if count > ARGUMENTS_MAX || !put(heap, head, &mut short) {
+            return None;
         }
         rest = tail;
     }
-    count > 0 && short.end()
+    (count > 0 && short.end()).then_some(short)
 }
 
 #[inline(always)]
