@@ -10,7 +10,7 @@ defmodule ElixirScope.Capture.Collector do
   use GenServer
 
   alias ElixirScope.Capture.{Stale, Structs}
-  alias ElixirScope.Core
+  alias ElixirScope.{Core, OwnProcess}
 
   @slice_us 1_000
   @pause_ms 1
@@ -32,17 +32,7 @@ defmodule ElixirScope.Capture.Collector do
   @doc "Traces record no more: ingest goes on until everything recorded before has been read."
   def drain, do: call(:drain)
 
-  defp call(message) do
-    GenServer.call(__MODULE__, message, 30_000)
-  catch
-    :exit, {:noproc, _} ->
-      {:error,
-       %ElixirScope.Error{
-         reason: :not_started,
-         message: "ElixirScope is not running",
-         hint: "start it: Application.ensure_all_started(:elixir_scope)"
-       }}
-  end
+  defp call(message), do: OwnProcess.call(__MODULE__, message)
 
   # The state: `{slice, stale, until}`. `slice` and `stale` name the messages that are awaited: the next slice, and the
   # next look for stale activations (nil when none is: asleep). After `stop` there is work until everything before
