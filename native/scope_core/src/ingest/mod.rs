@@ -41,6 +41,8 @@ mod engine_test;
 #[cfg(all(test, not(loom)))]
 mod foreign_test;
 #[cfg(all(test, not(loom)))]
+mod log_test;
+#[cfg(all(test, not(loom)))]
 mod model_test;
 #[cfg(all(test, not(loom)))]
 mod spill_test;

@@ -80,7 +80,7 @@ pub fn read_again(content: &[u8]) -> Result<u64> {
     let saved = SavedLog::of_block(packed, NAMES);
     let rows = saved.check(NAMES)?;
     let mut log = Log::new(BOUNDS);
-    saved.restore(&mut log, &[0, 1, 2, 3, 4, 5, 6, 7])?;
+    saved.restore(&mut log, &[0, 1, 2, 3, 4, 5, 6, 7], |_| {})?;
     assert_eq!(log.len() + log.evicted(), rows);
     read_all(&log.snapshot())?;
     Ok(rows)
