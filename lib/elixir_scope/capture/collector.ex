@@ -26,11 +26,14 @@ defmodule ElixirScope.Capture.Collector do
   @doc "Switches capture off; ingest goes on until everything recorded before has been read."
   def stop, do: call(:stop)
 
-  @doc "Ingest goes on while traces record, whether capture is on or not."
-  def read, do: call(:read)
+  @doc """
+  Ingest goes on while traces record, whether capture is on or not. Nobody waits for that: who guards traces has to be there for
+  the next one, however the collector is. One that is started again finds out by itself.
+  """
+  def read, do: GenServer.cast(__MODULE__, :read)
 
   @doc "Traces record no more: ingest goes on until everything recorded before has been read."
-  def drain, do: call(:drain)
+  def drain, do: GenServer.cast(__MODULE__, :drain)
 
   defp call(message), do: OwnProcess.call(__MODULE__, message)
 
@@ -64,11 +67,12 @@ defmodule ElixirScope.Capture.Collector do
     end
   end
 
-  def handle_call(:read, _from, {nil, _stale, _until}), do: {:reply, :ok, wake(Core.Capture.now())}
-  def handle_call(:read, _from, state), do: {:reply, :ok, state}
+  @impl true
+  def handle_cast(:read, {nil, _stale, _until}), do: {:noreply, wake(Core.Capture.now())}
+  def handle_cast(:read, state), do: {:noreply, state}
 
-  def handle_call(:drain, _from, {slice, stale, until}) do
-    {:reply, :ok, {slice, stale, until && Core.Capture.now()}}
+  def handle_cast(:drain, {slice, stale, until}) do
+    {:noreply, {slice, stale, until && Core.Capture.now()}}
   end
 
   @impl true
