@@ -32,6 +32,7 @@ defmodule ElixirScope.Export do
   """
 
   alias ElixirScope.ASTRepository.{Fault, Handle}
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.{Core, Error}
   alias ElixirScope.Export.Result
 
@@ -119,7 +120,7 @@ defmodule ElixirScope.Export do
          {:ok, timeout} <- count(opts, :timeout, @timeout_ms),
          {:ok, progress} <- progress(opts[:progress]),
          {:ok, title} <- text(opts, :title, "ElixirScope"),
-         {:ok, sampling} <- text(opts, :sampling, ElixirScope.Export.Sampling.describe()) do
+         {:ok, sampling} <- text(opts, :sampling, Sampling.describe()) do
       native = {title, sampling, modules, functions, pid, from, to, processes, memory}
       {:ok, native, %{timeout: timeout, progress: progress}}
     end

@@ -119,6 +119,7 @@ defmodule ElixirScope.Native do
   def capture_gates_set(_selection, _scope, _per, _changes), do: missing()
   def capture_gates_clear(_selection), do: missing()
   def capture_gates(_point), do: missing()
+  def capture_share(_module, _name, _arity), do: missing()
   def capture_limit(_changes), do: missing()
   def capture_limits, do: missing()
   def capture_spent, do: missing()

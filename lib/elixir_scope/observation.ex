@@ -46,6 +46,7 @@ defmodule ElixirScope.Observation do
   """
 
   alias ElixirScope.{ASTRepository, Capture, Error, Report}
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.Instrumentation.Selection
   alias ElixirScope.Observation.{Boundary, Guard, Totals}
   alias ElixirScope.Report.Collect
@@ -251,6 +252,6 @@ defmodule ElixirScope.Observation do
       end
 
     skipped = for {_module, error} <- observation.skipped, do: String.trim_trailing(error.message, ".") <> "."
-    flushed ++ under_way ++ files ++ skipped
+    flushed ++ under_way ++ Sampling.notes() ++ files ++ skipped
   end
 end

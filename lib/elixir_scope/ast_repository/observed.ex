@@ -4,6 +4,7 @@ defmodule ElixirScope.ASTRepository.Observed do
 
   alias ElixirScope.ASTRepository.{FunctionData, ModuleData, TemporalBridge}
   alias ElixirScope.ASTRepository.TemporalBridge.Timelines
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.{Capture, Core}
 
   @events 10_000
@@ -92,11 +93,20 @@ defmodule ElixirScope.ASTRepository.Observed do
     function
     |> fill(:execution_history, wanted, fn -> history(repository, key) end)
     |> fill(:variable_lifecycles, wanted, fn -> lifecycles(repository, key) end)
+    |> Map.update!(:execution_statistics, &Sampling.mark(&1, key))
   end
 
   @doc "A module, likewise."
   def of_module(%ModuleData{} = module, wanted),
-    do: fill(module, :first_instrumented, wanted, fn -> since(module.module_name) end)
+    do: module |> fill(:first_instrumented, wanted, fn -> since(module.module_name) end) |> sampled()
+
+  defp sampled(%{performance_data: %{} = data} = module),
+    do: %{
+      module
+      | performance_data: Map.new(data, fn {key, statistics} -> {key, Sampling.mark(statistics, key)} end)
+    }
+
+  defp sampled(module), do: module
 
   defp fill(struct, field, wanted, compute) do
     if field in wanted and Map.fetch!(struct, field) == nil,

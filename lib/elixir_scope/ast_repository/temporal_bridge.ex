@@ -87,7 +87,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   @doc """
   Stores an event that did not come from the capture, at its `:timestamp` (now, without one), in whatever order they come.
   Answers give it with an `event_id` below 0; what it had itself is in its `metadata`. They are bounded by an eighth of the
-  event log's bytes, and by its number of events and their age; the oldest go first, counted in `stats/1`.
+  event log's bytes, by half its number of events, and by their age; the oldest go first, counted in `stats/1`.
   """
   @spec store_event(term(), RuntimeEvent.t() | map()) :: :ok | {:error, Error.t()}
   def store_event(repository, event) when is_map(event) do

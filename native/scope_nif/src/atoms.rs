@@ -4,6 +4,13 @@ rustler::atoms! {
     ok,
     error,
 
+    // how processes of OTP begin
+    proc_lib,
+    init_p,
+    gen_module = "gen",
+    init_it,
+    init,
+
     // reasons
     busy,
     conflict,

@@ -320,7 +320,9 @@ told!(procs, told, {
         }
         Some((_, kind @ (RecordKind::Link | RecordKind::Unlink))) => {
             let peer = local_pid(told.env, told.what).unwrap_or(0);
-            told.event(kind, Some(&peer.to_le_bytes()));
+            let by_other = told.is(atoms::getting_linked()) || told.is(atoms::getting_unlinked());
+            let how = by_other.then_some(told.tag);
+            blob::other(told.env, peer, how, |blob| told.event(kind, Some(blob)));
         }
         Some((_, kind)) => {
             blob::value(told.env, Some(told.what), |blob| {

@@ -85,8 +85,6 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
         do: {:module, _} = :code.load_file(module)
 
     File.write!(Path.join(dir, "mapper_target.ex"), @code)
-    {:ok, repository} = ASTRepository.new()
-    {:ok, _} = ASTRepository.import_project(repository, dir)
 
     on_exit(fn ->
       for module <- [@module, @other, @erlang], do: ElixirScope.uninstrument(module)
@@ -94,15 +92,20 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
       File.rm_rf!(dir)
     end)
 
-    {:ok, repository: repository, dir: dir}
+    {:ok, dir: dir}
   end
 
-  setup do
+  setup %{dir: dir} do
+    {:ok, repository} = ASTRepository.new()
+    {:ok, _} = ASTRepository.import_project(repository, dir)
+
     on_exit(fn ->
       Capture.stop()
       for module <- [@module, @other, @erlang], do: ElixirScope.uninstrument(module)
       Capture.ungate(:all)
     end)
+
+    {:ok, repository: repository}
   end
 
   defp plan!(repository, specs) do
@@ -494,6 +497,61 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
 
       assert by_type.branch.correlation_metadata.measured.bytes == 0
       assert for({_, place} <- by_type.branch.runtime_mapping, do: place.hits) == [1, 1, 1]
+    end
+  end
+
+  describe "code of the user's own" do
+    setup do
+      Application.put_env(:elixir_scope, :custom, run_us: 60_000, slow_max: 3)
+      on_exit(fn -> Application.delete_env(:elixir_scope, :custom) end)
+    end
+
+    test "is switched off when it is slow too often, and the program goes on", %{repository: repository} do
+      slow = quote(do: Process.sleep(n))
+      points = plan!(repository, [%{function: {@module, :two, 1}, custom_logic: slow}])
+      {:ok, applied} = Mapper.apply(points)
+
+      observed(repository, fn ->
+        assert for(n <- [1, 80, 80, 80, 80], do: apply(@module, :two, [n])) == [1, 80, 80, 80, 80]
+        # Off: nobody waits any more.
+        {us, 1_000} = :timer.tc(fn -> apply(@module, :two, [1_000]) end)
+        assert us < 500_000
+      end)
+
+      {:ok, [measured]} = Mapper.measure(applied)
+      code = measured.correlation_metadata.measured.custom
+      assert %{runs: 4, slow: 3, failures: 0, off: true} = code
+      assert code.longest_ns > 80_000_000 and code.ns >= code.longest_ns
+      assert measured.overhead_estimate >= code.ns
+
+      :ok = ElixirScope.Probe.Custom.reset(code.code)
+      observed(repository, fn -> apply(@module, :two, [1]) end)
+      assert %{runs: 1, off: false} = ElixirScope.Probe.Custom.of(code.code)
+    end
+
+    test "fails alone, however it fails", %{repository: repository} do
+      failing =
+        quote do
+          case n do
+            1 -> raise "no"
+            2 -> throw(:no)
+            3 -> exit(:no)
+            4 -> :erlang.error({:no, n})
+            n -> n
+          end
+        end
+
+      points = plan!(repository, [%{function: {@module, :two, 1}, custom_logic: failing}])
+      {:ok, applied} = Mapper.apply(points)
+      dictionary = Process.get()
+
+      observed(repository, fn ->
+        assert for(n <- 1..6, do: apply(@module, :two, [n])) == Enum.to_list(1..6)
+      end)
+
+      assert Process.get() == dictionary
+      {:ok, [measured]} = Mapper.measure(applied)
+      assert %{runs: 6, failures: 4, slow: 0, off: false} = measured.correlation_metadata.measured.custom
     end
   end
 

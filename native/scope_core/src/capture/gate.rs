@@ -22,7 +22,7 @@ pub use budget::Budget;
 pub use control::{Order, Timing};
 pub use dice::Dice;
 pub use rate::{Bucket, Pace, Rate};
-pub use report::{GateReport, Status};
+pub use report::{GateReport, Share, Status};
 pub use rules::{CaptureChange, Change, Per, Scope, kind_name};
 pub use settings::{Priority, Sampling, Settings};
 pub use table::Gates;

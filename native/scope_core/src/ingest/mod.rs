@@ -3,6 +3,7 @@
 pub mod attribution;
 mod branches;
 mod bytes;
+mod counted;
 mod edges;
 mod effect;
 mod engine;
@@ -22,6 +23,7 @@ mod told;
 
 pub use branches::Branch;
 pub use bytes::{Names, split};
+pub use counted::AllStats;
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};
@@ -41,6 +43,8 @@ pub use told::{Cursor, Question, Told};
 mod engine_test;
 #[cfg(all(test, not(loom)))]
 mod foreign_test;
+#[cfg(all(test, not(loom)))]
+mod log_test;
 #[cfg(all(test, not(loom)))]
 mod model_test;
 #[cfg(all(test, not(loom)))]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered};
 use crate::ingest::branches::{Branch, Branches};
+use crate::ingest::counted::Counted;
 use crate::ingest::edges::{Edge, EdgeKind};
 use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
 use crate::ingest::log::{Bounds, Disk, Entry, Log, SpillCounts, Spiller};
@@ -97,6 +98,8 @@ pub struct RuntimeStore {
     pub(super) side: RwLock<SideLog>,
     spiller: Option<Mutex<Spiller>>,
     pub(super) spill: Arc<SpillCounts>,
+    /// What the last question computed.
+    pub(super) counted: Mutex<Counted>,
 }
 
 pub(crate) struct Inner {
@@ -129,7 +132,7 @@ impl RuntimeStore {
             dropped: 0,
             dropped_seen: 0,
         };
-        let spill = Arc::new(SpillCounts::default());
+        let spill = Arc::new(SpillCounts::new(limits.event_log_bytes));
         let spiller = |to: Spill| Mutex::new(Spiller::new(to.disk, to.bytes, Arc::clone(&spill)));
         RuntimeStore {
             inner: RwLock::new(inner),
@@ -139,6 +142,7 @@ impl RuntimeStore {
             )),
             spiller: limits.spill.map(spiller),
             spill,
+            counted: Mutex::default(),
         }
     }
 
@@ -159,28 +163,37 @@ impl RuntimeStore {
 
     /// Takes a batch of the engine's effects.
     pub(crate) fn apply(&self, batch: &Batch<'_>) {
-        self.apply_locked(batch);
-        self.keep_up();
+        let mut done = 0;
+        while done < batch.effects.len() {
+            done = self.apply_locked(batch, done);
+            self.keep_up();
+        }
     }
 
-    fn apply_locked(&self, batch: &Batch<'_>) {
+    /// From the `done`th effect on; where it ended, because memory is short while there is a disk, or at the end.
+    fn apply_locked(&self, batch: &Batch<'_>, done: usize) -> usize {
         let mut inner = self.inner.write();
         if inner.since == u64::MAX {
             inner.since = batch.first_event_id;
         }
         inner.branches.catch_up(batch.points);
-        for (event_id, effect) in (batch.first_event_id..).zip(batch.effects) {
+        for (at, effect) in batch.effects.iter().enumerate().skip(done) {
             let registered = batch.points.get(effect.point as usize);
             let info = registered
                 .and_then(Option::as_ref)
                 .map(|registered| &registered.info);
+            let event_id = batch.first_event_id + at as u64;
             inner.apply(event_id, effect, info, batch.blob(effect), |edge| {
                 let key = batch.edges.key(edge);
                 let function =
                     |number: u32| batch.functions.get(number as usize).copied().flatten();
                 Some((function(key.caller)?, function(key.callee)?, key.kind))
             });
+            if inner.log.takes_wish_for_disk() {
+                return at + 1;
+            }
         }
+        batch.effects.len()
     }
 
     /// A branch was reached. `points` are all that the VM has registered, by dense number.
@@ -204,9 +217,17 @@ impl RuntimeStore {
     }
 
     /// A step towards the disk, when memory is short. Whoever ingests does it, without the store's lock.
-    fn keep_up(&self) {
+    pub(super) fn keep_up(&self) {
         if let Some(mut spiller) = self.spiller.as_ref().and_then(Mutex::try_lock) {
             spiller.turn(|work| work(&mut self.inner.write().log));
+        }
+    }
+
+    /// The same for whoever has the log already.
+    pub(super) fn keep_up_with(&self, log: &mut Log) {
+        if let Some(mut spiller) = self.spiller.as_ref().and_then(Mutex::try_lock) {
+            let log = std::cell::RefCell::new(log);
+            spiller.turn(|work| work(&mut log.borrow_mut()));
         }
     }
 

@@ -180,6 +180,26 @@ impl<'a> FunctionRow<'a> {
         })
     }
 
+    /// As `of_source`, of a place that was looked up before.
+    pub fn of_place(view: &'a View<'a>, record: Arc<ModuleRecord>, function: u32) -> Self {
+        let any_stored = view.repository.has_stored_functions();
+        match FunctionRow::of_source(view, record.clone(), function, any_stored) {
+            Some(row) => row,
+            // A module without source has no functions of its own.
+            None => FunctionRow {
+                view,
+                key: FunctionKey {
+                    module: record.name,
+                    name: record.name,
+                    arity: 0,
+                },
+                definition: None,
+                stored: None,
+                stats: OnceCell::new(),
+            },
+        }
+    }
+
     /// A function that was stored, without its module.
     pub fn of_stored(view: &'a View<'a>, stored: Arc<FunctionRecord>) -> Self {
         FunctionRow {

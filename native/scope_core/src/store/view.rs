@@ -7,7 +7,7 @@ use ahash::AHashMap;
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
-use crate::ingest::{CallStats, Edge};
+use crate::ingest::{AllStats, CallStats, Edge};
 use crate::store::locate::runtime_key;
 use crate::store::processes::Processes;
 use crate::store::record::ModuleRecord;
@@ -22,7 +22,7 @@ pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
 pub struct View<'a> {
     pub repository: &'a Repository,
     points: PointsOf<'a>,
-    stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
+    stats: OnceCell<AllStats>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
     processes: OnceCell<Arc<Processes>>,
     /// Whole scans want everything at once; a single record asks for what it needs.
@@ -52,7 +52,7 @@ impl<'a> View<'a> {
     pub fn at(
         repository: &'a Repository,
         points: PointsOf<'a>,
-        stats: AHashMap<FunctionKey, CallStats>,
+        stats: AllStats,
         edges: &[Edge],
     ) -> Self {
         let view = View::of_many(repository, points);
@@ -71,10 +71,13 @@ impl<'a> View<'a> {
         if !self.bulk {
             return self.repository.runtime().function_stats(key);
         }
-        let all = self
-            .stats
-            .get_or_init(|| self.repository.runtime().functions().into_iter().collect());
-        all.get(key).copied()
+        self.all_stats().get(key).copied()
+    }
+
+    /// By the names under which they were observed.
+    pub fn all_stats(&self) -> &AllStats {
+        let fetch = || Arc::new(self.repository.runtime().functions().into_iter().collect());
+        self.stats.get_or_init(fetch)
     }
 
     /// Supervision and messages of all sources.

@@ -1,8 +1,11 @@
 //! The causality graph of a window: every edge, with what it stands on.
 
-use ahash::AHashMap;
+use std::collections::VecDeque;
+
+use ahash::{AHashMap, AHashSet};
 
 use crate::temporal::basis::Basis;
+use crate::temporal::deaths::Deaths;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::Messages;
 use crate::temporal::window::Window;
@@ -83,10 +86,17 @@ pub struct Causality {
 
 impl Causality {
     pub fn of(window: &Window, messages: &Messages) -> Self {
+        let calls = (0..).zip(&messages.all);
+        let calls = calls.filter(|(_, message)| message.tag == Tag::Call);
         let mut edges = Builder {
             window,
             messages,
             edges: Vec::new(),
+            calls: calls
+                .clone()
+                .map(|(number, call)| ((call.receiver, call.key), number))
+                .collect(),
+            waited: calls.map(|(_, call)| (call.sender, call.key)).collect(),
         }
         .build();
         let count = window.len();
@@ -141,6 +151,9 @@ struct Builder<'w> {
     window: &'w Window,
     messages: &'w Messages,
     edges: Vec<CausalEdge>,
+    /// Calls by receiver and key, and who waited for an answer with a key.
+    calls: AHashMap<(u64, u64), u32>,
+    waited: AHashSet<(u64, u64)>,
 }
 
 /// What a pass over one process remembers.
@@ -154,9 +167,12 @@ struct Along {
     failed: Option<u32>,
     /// The process's first event.
     first: Option<u32>,
-    /// What arrived and was not seen to be taken.
-    unseen: Option<u32>,
-    unseen_count: u32,
+    /// What arrived and was not seen to be taken, oldest first.
+    unseen: VecDeque<u32>,
+    /// A behaviour's loop, which takes what is oldest.
+    in_order: bool,
+    /// It has answered a call, and done nothing since.
+    done: bool,
     /// The last message that each activation took.
     taken: AHashMap<u64, u32>,
 }
@@ -168,7 +184,7 @@ impl Builder<'_> {
         }
         self.messages_and_replies();
         self.spawns();
-        self.deaths();
+        Deaths::new(self.window, self.messages, &mut self.edges).run();
         self.edges
     }
 
@@ -202,6 +218,11 @@ impl Builder<'_> {
             if event.what == What::Handled && event.token != 0 {
                 along.taken.insert(event.token, *at);
             }
+            if event.what == What::Handled
+                && let Some(arrived) = self.messages.of_event(*at).and_then(|it| it.arrived)
+            {
+                self.taken_up_to(arrived, &mut along);
+            }
         }
     }
 
@@ -221,12 +242,21 @@ impl Builder<'_> {
             }
             What::Arrived => {
                 let message = self.messages.of_event(at);
-                if message.is_none_or(|message| message.handled.is_none()) {
-                    along.unseen = Some(at);
-                    along.unseen_count += 1;
+                let seen = message.is_some_and(|message| message.handled.is_some());
+                // What a loop waits for in the middle of a message is none that it takes.
+                if !seen && !(along.in_order && event.tag == Tag::Reply) {
+                    along.unseen.push_back(at);
                 }
             }
-            What::Spawned | What::In | What::Out | What::Other => {}
+            What::Spawned => along.in_order = event.callback,
+            What::In | What::Out | What::Other => {}
+            What::Link | What::Unlink | What::Register | What::Unregister if event.special => {}
+            What::Sent | What::SentToNone if around.is_none() && event.tag == Tag::Reply => {
+                match self.calls.get(&(event.process, event.key)).copied() {
+                    Some(call) => self.answers(at, call, along),
+                    None => self.without_caller(at, along),
+                }
+            }
             What::Exit => {
                 if let Some(failed) = along.failed {
                     self.add(failed, at, EdgeKind::Exception, Basis::Within);
@@ -256,23 +286,65 @@ impl Builder<'_> {
         }
     }
 
-    /// What nobody in the window called: of the message that arrived last, or of the process's beginning.
+    /// What nobody in the window called: of a message that arrived, or of the process's beginning.
     fn without_caller(&mut self, at: u32, along: &mut Along) {
-        let basis = match along.unseen_count {
+        let basis = match along.unseen.len() {
             0 | 1 => Basis::Before,
             _ => Basis::Ambiguous,
         };
         let born = along
             .first
             .filter(|first| self.window.event(*first).what == What::Spawned);
-        match (along.unseen, born, along.last) {
+        let enters = matches!(self.window.event(at).what, What::Enter { .. });
+        let arrived = if !along.in_order {
+            let newest = along.unseen.pop_back();
+            along.unseen.clear();
+            newest
+        } else if enters {
+            along.unseen.pop_front()
+        } else {
+            // Of the message at hand, unless this is the first that was done for it.
+            let first = |arrived: &u32| along.done || along.last.is_none_or(|last| last < *arrived);
+            along.unseen.front().copied().filter(first)
+        };
+        along.done = false;
+        match (arrived, born, along.last) {
             (Some(arrived), ..) => self.add(arrived, at, EdgeKind::Message, basis),
+            (None, _, Some(last)) if along.in_order => {
+                self.add(last, at, EdgeKind::Within, Basis::Before);
+            }
             (None, Some(born), _) => self.add(born, at, EdgeKind::Within, Basis::Before),
             (None, None, Some(last)) => self.add(last, at, EdgeKind::Within, Basis::Before),
             (None, None, None) => {}
         }
-        along.unseen = None;
-        along.unseen_count = 0;
+    }
+
+    /// The answer to a call, sent by the loop around the callback.
+    fn answers(&mut self, at: u32, call: u32, along: &mut Along) {
+        let message = self.messages.all[call as usize];
+        let window = self.window;
+        let ended = message
+            .handled
+            .and_then(|handled| window.ended(window.event(handled).token));
+        let from = ended
+            .filter(|ended| *ended < at)
+            .or(message.handled)
+            .or(message.arrived);
+        if let Some(from) = from.filter(|from| *from < at) {
+            self.add(from, at, EdgeKind::Within, Basis::UniqueKey);
+        }
+        if let Some(arrived) = message.arrived {
+            self.taken_up_to(arrived, along);
+        }
+        along.done = true;
+    }
+
+    /// A loop that has taken a message has taken all that came before it.
+    fn taken_up_to(&self, arrived: u32, along: &mut Along) {
+        if along.in_order {
+            let older = along.unseen.partition_point(|unseen| *unseen <= arrived);
+            along.unseen.drain(..older);
+        }
     }
 
     /// Where a callback that begins here takes its message.
@@ -350,11 +422,9 @@ impl Builder<'_> {
 
     /// A reply that arrived: what the process that waited for it did next.
     fn answered(&mut self, arrived: u32, key: u64) {
-        let waited = self.messages.all.iter().any(|call| {
-            call.tag == Tag::Call
-                && call.key == key
-                && call.sender == self.window.event(arrived).process
-        });
+        let waited = self
+            .waited
+            .contains(&(self.window.event(arrived).process, key));
         let mut next = self.window.after(arrived);
         let next = next.find(|at| self.window.event(*at).is_own());
         if let Some(next) = next {
@@ -371,6 +441,9 @@ impl Builder<'_> {
     fn returns(&mut self) {
         let window = self.window;
         let messages = self.messages;
+        let replied = self.edges.iter();
+        let replied = replied.filter(|edge| edge.kind == EdgeKind::Reply);
+        let mut replied: AHashSet<u32> = replied.map(|edge| edge.to).collect();
         for call in &messages.all {
             let (Tag::Call, Some(site), Some(handled)) = (call.tag, call.site, call.handled) else {
                 continue;
@@ -389,11 +462,7 @@ impl Builder<'_> {
             else {
                 continue;
             };
-            if !self
-                .edges
-                .iter()
-                .any(|edge| edge.to == next && edge.kind == EdgeKind::Reply)
-            {
+            if replied.insert(next) {
                 self.add(end, next, EdgeKind::Reply, Basis::Next);
             }
         }
@@ -415,78 +484,6 @@ impl Builder<'_> {
             if let Some(spawn) = made.get(&process) {
                 self.add(*spawn, first, EdgeKind::Spawn, Basis::NamedByVm);
             }
-        }
-    }
-
-    // Deaths
-
-    fn deaths(&mut self) {
-        let window = self.window;
-        let mut died: AHashMap<u64, u32> = AHashMap::new();
-        let mut linked: AHashMap<(u64, u64), bool> = AHashMap::new();
-        for (at, event) in (0..).zip(window.events()) {
-            let pair = (event.process.min(event.peer), event.process.max(event.peer));
-            match event.what {
-                What::Link => {
-                    linked.insert(pair, true);
-                }
-                What::Unlink => {
-                    // The VM unlinks what dies; only one that both survive takes the link away.
-                    linked.insert(pair, died.contains_key(&event.peer));
-                }
-                What::Exit => {
-                    let killers = died.iter().filter(|(other, _)| {
-                        let pair = (event.process.min(**other), event.process.max(**other));
-                        linked.get(&pair).copied().unwrap_or(false)
-                    });
-                    let nearest = killers.map(|(_, exit)| *exit).max();
-                    if let Some(exit) = nearest.filter(|_| !self.failed_before(at)) {
-                        self.add(exit, at, EdgeKind::Exit, Basis::Linked);
-                    }
-                    died.insert(event.process, at);
-                }
-                What::Arrived if matches!(event.tag, Tag::Down | Tag::Exit) => {
-                    if let Some(exit) = died.get(&event.peer) {
-                        let (kind, basis) = match event.tag {
-                            Tag::Down => (EdgeKind::Monitor, Basis::NamedByVm),
-                            _ => (EdgeKind::Exit, Basis::NamedByVm),
-                        };
-                        self.add(*exit, at, kind, basis);
-                        if event.tag == Tag::Exit {
-                            self.restarts(at, event.process);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether a process ended by an exception of its own.
-    fn failed_before(&self, exit: u32) -> bool {
-        let before = self.window.before(exit);
-        let mut own = before.filter(|at| self.window.event(*at).is_own());
-        own.next().is_some_and(|at| {
-            matches!(
-                self.window.event(at).what,
-                What::End(Ending::Error) | What::Raised
-            )
-        })
-    }
-
-    /// What a process that was told of a death started before the next message came to it.
-    fn restarts(&mut self, told: u32, _supervisor: u64) {
-        let window = self.window;
-        let rest = window.after(told);
-        let until_next = rest.take_while(|at| {
-            let event = window.event(*at);
-            event.what != What::Arrived || matches!(event.tag, Tag::Down | Tag::Reply | Tag::Plain)
-        });
-        let spawns: Vec<u32> = until_next
-            .filter(|at| window.event(*at).what == What::Spawn)
-            .collect();
-        for spawn in spawns {
-            self.add(told, spawn, EdgeKind::Restart, Basis::Next);
         }
     }
 }

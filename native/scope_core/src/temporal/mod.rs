@@ -7,9 +7,11 @@
 //! And what a window does not hold (not captured, evicted, outside) is said, not guessed.
 
 mod basis;
+mod deaths;
 mod edges;
 mod happening;
 mod messages;
+mod restarts;
 mod search;
 mod source;
 mod state;

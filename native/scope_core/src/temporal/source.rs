@@ -4,11 +4,19 @@ use ahash::{AHashMap, AHashSet};
 
 use crate::atoms;
 use crate::capture::points::{FunctionKey, PointKind, TailTarget};
-use crate::ingest::{EdgeKind, Event, EventKind, RuntimeStore};
+use crate::captured::show;
+use crate::ingest::{EdgeKind, Event, EventKind, RuntimeStore, split};
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 
 /// What precedes the value of a message: the other process, the key, the tag.
 pub const HEAD_BYTES: usize = 17;
+
+/// As much of a value as tells what it is.
+const SHOWN_MAX: usize = 64;
+
+/// As much of a call to a supervisor as tells what is asked for, and what asks for a child to be started.
+const CALL_SHOWN_MAX: usize = 200;
+const STARTS: [&str; 3] = [":start_child, ", ":start_task, ", ":restart_child, "];
 
 /// Jumps that were observed, from function to function: what begins after such a jump was reached by it.
 pub type Jumps = AHashSet<(FunctionKey, FunctionKey)>;
@@ -60,9 +68,18 @@ fn of_event(event: &Event) -> Happening {
         Sent | MessageSent | MessageArrived | SentToNone | Received => {
             message(&mut happening, blob);
         }
-        Spawn | Spawned | Link | Unlink => happening.peer = word(blob, 0),
+        Link | Unlink => {
+            happening.peer = word(blob, 0);
+            happening.special = !split(event.kind, blob).1.is_empty();
+        }
+        Spawn | Spawned => spawn(&mut happening, blob),
+        ProcessExit => exit(&mut happening, event),
         Register | Unregister => happening.key = content(blob),
         _ => {}
+    }
+    if event.kind == MessageArrived && happening.tag == Tag::Call {
+        let text = show(split(event.kind, blob).1, &(), CALL_SHOWN_MAX);
+        happening.special = STARTS.iter().any(|start| text.contains(start));
     }
     match (event.kind, event.point.map(|point| point.kind)) {
         (Sent, Some(PointKind::Send(target))) => site(&mut happening, target),
@@ -120,6 +137,29 @@ fn message(happening: &mut Happening, blob: &[u8]) {
         None | Some(1..=5) => false,
         Some(byte) => *byte < 0x80,
     };
+}
+
+fn spawn(happening: &mut Happening, blob: &[u8]) {
+    happening.peer = word(blob, 0);
+    let begun = split(EventKind::Spawn, blob).1;
+    if !begun.is_empty() {
+        happening.key = content(begun);
+        let text = show(begun, &(), SHOWN_MAX);
+        let supervisors = ["{:supervisor, ", "{DynamicSupervisor, "];
+        happening.special = supervisors.iter().any(|start| text.starts_with(start));
+        happening.callback = text.ends_with(", :init, 1}");
+    }
+}
+
+fn exit(happening: &mut Happening, event: &Event) {
+    let blob = event.blob.as_deref().unwrap_or_default();
+    let reason = split(EventKind::ProcessExit, blob).1;
+    if !reason.is_empty() {
+        happening.key = content(reason);
+        happening.special = show(reason, &(), SHOWN_MAX) == ":normal";
+    } else if let Some(reason) = event.reason {
+        happening.special = reason.text() == "normal";
+    }
 }
 
 /// What the function that a site calls makes of it.

@@ -219,11 +219,10 @@ pub(super) fn encode_event<'a>(
         .map_err(|_| args::invalid("event", "it cannot be built"))
 }
 
-/// How a process of another VM was written there: `#PID<0.123.0>`. Processes of nodes of 64 bits have a number of 28
-/// bits and a serial above it.
+/// How a process of another VM was written there: `#PID<0.123.0>`, if that VM and this one are of one release.
 pub(super) fn past_pid(word: u64) -> String {
-    let data = word >> 4;
-    format!("#PID<0.{}.{}>", data & 0x0FFF_FFFF, data >> 28)
+    // The word is written, never used: whatever a file says, the tag of a local pid makes it a harmless one.
+    crate::export::pid_text(word & !0xF | 0x3)
 }
 
 // Insights

@@ -29,7 +29,7 @@ use crate::limits;
 
 pub use block::Blob;
 pub(crate) use block::{Block, LONG, NO_POINT, POINT_BITS, POINT_MASK, Row};
-pub(crate) use codec::{decode, encode};
+pub(crate) use codec::{decode, encode, packed_bytes_max};
 #[cfg(any(fuzzing, all(test, not(loom))))]
 pub(crate) use codec::{pack, raw};
 pub use disk::{Directory, Disk, DiskFile};
@@ -85,6 +85,8 @@ pub(crate) struct Log {
     /// Of them, in segments on the disk; and those segments, which come first.
     disk_rows: u64,
     disk_segments: usize,
+    /// What the indexes of those segments take in memory.
+    disk_index_bytes: usize,
     evicted: u64,
     late: u64,
     /// Keys of the late rows that are kept.
@@ -100,6 +102,8 @@ pub(crate) struct Log {
     beside: (usize, u64),
     /// Values that alone were too large for the log: their events are there without.
     values_left_out: u64,
+    /// Memory is short: whoever writes should let something go to the disk before going on.
+    wants_disk: bool,
     /// Blocks ever begun: tells an entry of `filed` from one of an earlier block.
     generation: u64,
 }
@@ -122,6 +126,7 @@ impl Log {
             rows: 0,
             disk_rows: 0,
             disk_segments: 0,
+            disk_index_bytes: 0,
             evicted: 0,
             late: 0,
             late_rows: OrdSet::new(),
@@ -132,6 +137,7 @@ impl Log {
                 .clamp(64, limits::PROCESSES_MAX * 2),
             beside: (0, 0),
             values_left_out: 0,
+            wants_disk: false,
             generation: 0,
         }
     }
@@ -206,6 +212,7 @@ impl Log {
     fn begin_block(&mut self, event_id: u64, value_bytes: usize) {
         self.close_block();
         self.keep_bounds(value_bytes);
+        self.wants_disk = self.is_short();
         let mut open = OpenBlock::new(self.block_rows, event_id, self.max_ns);
         open.foreign = self.foreign;
         self.open = Some(open);
@@ -215,7 +222,8 @@ impl Log {
     fn close_block(&mut self) {
         if let Some(open) = self.open.take().filter(|open| open.len() > 0) {
             self.building.push(Arc::new(open.close()));
-            if self.building.is_full() {
+            // A segment of large values has fewer blocks: it is the unit that is dropped.
+            if self.building.is_full() || self.building.bytes > self.bounds.bytes / 8 {
                 self.seal();
             }
         }
