@@ -282,4 +282,5 @@ rustler::atoms! {
     more_before,
     more_after,
     gaps,
+    gated,
 }

@@ -22,9 +22,12 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
     sender_unknown: "the VM did not say who sent it",
     before_recording: "an equal one may have been under way since before the recording began",
     gaps: "records were dropped",
+    sampled: "a gate held some calls back, so one in between may be missing",
     ambiguous: "several look the same",
     unaccounted: "equal ones waited, and code without probes may have taken one of them",
     before: "it is the last thing that happened before in that process",
+    caller_unseen:
+      "the caller has not shown itself since: an exception that code without probes caught may have ended it",
     next: "it is what that process did next",
     linked: "the two were linked"
   }
@@ -68,6 +71,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
       complete: reached == :all and not more,
       reached: reached,
       gaps: found.gaps,
+      sampled: found.gated,
       window: found.window
     }
   end

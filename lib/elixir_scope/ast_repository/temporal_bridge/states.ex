@@ -81,7 +81,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       process.state == :not_recorded && {:state, "no result or argument of a callback was recorded"},
       not found.from_birth && {:past, "its beginning is not in what was looked at"},
       found.more_before && {:stack, "what began before #{elem(found.window, 0)} is not known"},
-      found.gaps && {:stack, "records were dropped"}
+      found.gaps && {:stack, "records were dropped"},
+      found.gated && {:stack, "gates held some calls back"}
     ]
     |> Enum.filter(& &1)
   end

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
@@ -204,6 +204,19 @@ impl RuntimeStore {
     /// Whether one of these functions would have reported, had it been called.
     pub fn was_instrumented(&self, mut functions: impl Iterator<Item = FunctionKey>) -> bool {
         self.read(|inner| functions.any(|function| inner.branches.was_instrumented(&function)))
+    }
+
+    /// By their literals, the clauses (of these) whose tail calls name one function only, and which. What is known of
+    /// points of this VM; nothing where the store was read from a file.
+    pub fn only_jumps(&self, clauses: &[PointInfo]) -> AHashMap<u64, FunctionKey> {
+        self.read(|inner| {
+            let known = clauses
+                .iter()
+                .map(|clause| (clause.literal(), inner.branches.only_jump(clause)));
+            known
+                .filter_map(|(clause, to)| Some((clause, to?)))
+                .collect()
+        })
     }
 
     /// The branches of a function in one build, with whether each was reached. Empty when it was instrumented without
