@@ -32,13 +32,24 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
     linked: "the two were linked"
   }
 
+  # As every other question names them.
+  @types %{
+    enter: :call,
+    sent: :message_sent,
+    received: :message_received,
+    raised: :exception,
+    message_sent: :vm_message_sent,
+    message_arrived: :vm_message_arrived,
+    sent_to_none: :vm_sent_to_none
+  }
+
   @doc "An event of the log."
   def event(raw) do
     {module, function, arity} = raw.mfa || {nil, nil, nil}
 
     %RuntimeEvent{
       event_id: raw.event_id,
-      event_type: raw.kind,
+      event_type: Map.get(@types, raw.kind, raw.kind),
       timestamp: raw.at_ns,
       duration_ns: raw[:duration_ns],
       pid: raw.pid,
@@ -144,7 +155,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
 
     case event do
       %{module: nil} -> "#{word(event.event_type)} of #{where}"
-      %{event_type: :enter} -> "#{mfa(event)} in #{where}"
+      %{event_type: :call} -> "#{mfa(event)} in #{where}"
       _ -> "#{word(event.event_type)} in #{mfa(event)} (line #{event.line}) of #{where}"
     end
   end

@@ -150,6 +150,14 @@ fn slice<'a>(edges: &'a [CausalEdge], starts: &[u32], at: u32) -> &'a [CausalEdg
     }
 }
 
+/// What a caller does that has its answer; one that gave the call up has none.
+fn goes_on(what: What) -> bool {
+    !matches!(
+        what,
+        What::End(Ending::Error | Ending::Aborted | Ending::Lost) | What::Raised | What::Exit
+    )
+}
+
 struct Builder<'w> {
     window: &'w Window,
     messages: &'w Messages,
@@ -482,10 +490,9 @@ impl Builder<'_> {
                 let event = window.event(*at);
                 !event.is_own() || event.what == What::Sent
             });
-            let Some(next) = after
-                .next()
-                .filter(|at| window.event(*at).at_ns >= ended_ns)
-            else {
+            let Some(next) = after.next().filter(|at| {
+                window.event(*at).at_ns >= ended_ns && goes_on(window.event(*at).what)
+            }) else {
                 continue;
             };
             if replied.insert(next) {

@@ -5,7 +5,9 @@ use ahash::{AHashMap, AHashSet};
 use crate::atoms;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::captured::show;
+use crate::error::Result;
 use crate::ingest::{EdgeKind, Event, EventKind, RuntimeStore, split};
+use crate::temporal::budget::Budget;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 
 /// What precedes the value of a message: the other process, the key, the tag.
@@ -41,10 +43,11 @@ pub fn jumps(store: &RuntimeStore, events: &[Event]) -> Jumps {
 }
 
 /// Events of the log as happenings, in the order given.
-pub fn happenings(events: &[Event], jumps: &Jumps) -> Vec<Happening> {
+pub fn happenings(events: &[Event], jumps: &Jumps, budget: &Budget<'_>) -> Result<Vec<Happening>> {
     let mut left: AHashMap<u64, PointInfo> = AHashMap::new();
     let mut all = Vec::with_capacity(events.len());
     for event in events {
+        budget.step()?;
         let mut happening = of_event(event);
         let before = if happening.is_own() {
             left.remove(&event.process)
@@ -68,7 +71,7 @@ pub fn happenings(events: &[Event], jumps: &Jumps) -> Vec<Happening> {
         }
         all.push(happening);
     }
-    all
+    Ok(all)
 }
 
 fn of_event(event: &Event) -> Happening {

@@ -108,11 +108,14 @@ impl View {
         budget: &Budget<'_>,
     ) -> Result<Self> {
         let gaps = store.lost() > 0;
-        let mut window = Window::new(happenings(&events, &jumps(store, &events)), gaps);
+        let happened = happenings(&events, &jumps(store, &events), budget)?;
+        let mut window = Window::new(happened, gaps);
         window.gated = budget.gated;
         budget.check()?;
         let messages = Messages::of(&window, budget)?;
+        budget.check()?;
         let causality = Causality::of(&window, &messages, budget)?;
+        budget.check()?;
         Ok(View {
             window,
             messages,

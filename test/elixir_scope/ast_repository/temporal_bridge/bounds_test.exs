@@ -6,7 +6,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.BoundsTest do
   alias ElixirScope.ASTRepository.TemporalBridge
   alias ElixirScope.Test.Probed
 
-  @calls 150_000
+  @calls 60_000
 
   setup_all do
     Probed.register()
