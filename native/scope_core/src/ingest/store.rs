@@ -341,6 +341,11 @@ impl RuntimeStore {
         })
     }
 
+    /// Where the log ends: one more than the newest event's id, and how many events were ever appended.
+    pub fn log_end(&self) -> (u64, u64) {
+        self.read(|inner| (inner.log.end_event_id(), inner.events))
+    }
+
     /// What became of points, by their literals; of those that never reported, nothing.
     pub fn point_stats(&self, literals: &[u64]) -> Vec<PointStats> {
         let wanted: AHashSet<u64> = literals.iter().copied().collect();
@@ -497,6 +502,29 @@ impl Inner {
             .filter(|function| self.tables.calls_of(function) > 0)
             .count() as u64;
         totals
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl RuntimeStore {
+    /// An event of one process, as it would be ingested.
+    pub(crate) fn append_for_test(&self, event_id: u64, at_ns: u64) {
+        self.write(|inner| {
+            inner.events += 1;
+            inner.log.append(&Entry {
+                event_id,
+                at_ns,
+                process: 1,
+                process_word: 1,
+                token: 0,
+                point: NONE,
+                kind: EventKind::ScheduledIn,
+                inclusive_ns: 0,
+                opened: 0,
+                reason: NONE,
+                blob: &[],
+            });
+        });
     }
 }
 

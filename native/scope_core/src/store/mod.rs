@@ -19,6 +19,7 @@ mod graphs;
 mod history;
 mod import;
 mod insights;
+mod insights_between;
 mod locate;
 mod meaning;
 mod module_row;
@@ -65,7 +66,7 @@ pub use saved::with_head;
 pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
-pub use view::{PointsOf, View};
+pub use view::{LivePoint, PointsOf, View};
 pub use write::{FunctionWrite, Mode, ModuleWrite};
 
 #[cfg(test)]
