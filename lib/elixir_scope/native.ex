@@ -215,10 +215,10 @@ defmodule ElixirScope.Native do
   def graph_stats(_ref), do: missing()
 
   # causes and time
-  def temporal_walk(_ref, _event_id, _back, _bounds), do: missing()
-  def temporal_relations(_ref, _pid, _from_ns, _to_ns, _limit), do: missing()
-  def temporal_state(_ref, _pid, _at_ns, _event_id, _before), do: missing()
-  def temporal_step(_ref, _event_id, _forward, _motion, _global, _limit), do: missing()
+  def temporal_walk(_ref, _event_id, _back, _bounds, _care), do: missing()
+  def temporal_relations(_ref, _pid, _from_ns, _to_ns, _limit, _care), do: missing()
+  def temporal_state(_ref, _pid, _at_ns, _event_id, _before, _care), do: missing()
+  def temporal_step(_ref, _event_id, _forward, _motion, _global, _limit, _care), do: missing()
 
   # metrics
   def metrics_of_clauses(_ref, _id), do: missing()

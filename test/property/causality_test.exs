@@ -9,7 +9,7 @@ defmodule ElixirScope.Property.CausalityTest do
   @compile {:no_warn_undefined, SupervisedSample}
   @system Path.wildcard(Path.expand("../fixtures/supervised/*.ex", __DIR__))
   @moduletag timeout: 300_000
-  @limit 2_000_000
+  @limit 1_000_000
 
   setup_all do
     dir = Path.join(System.tmp_dir!(), "elixir_scope-causality-#{System.pid()}")
@@ -63,8 +63,8 @@ defmodule ElixirScope.Property.CausalityTest do
     :ok = Capture.stop()
     :ok = Capture.flush(60_000)
     :ok = Capture.unsubscribe(repository)
-    {:ok, edges} = TemporalBridge.message_edges(repository, limit: @limit)
-    {:ok, joins} = TemporalBridge.causal_relationships(repository, limit: @limit)
+    {:ok, edges} = TemporalBridge.message_edges(repository, limit: @limit, timeout: 60_000)
+    {:ok, joins} = TemporalBridge.causal_relationships(repository, limit: @limit, timeout: 60_000)
     %{truth: truth, edges: edges, joins: joins, repository: repository}
   end
 

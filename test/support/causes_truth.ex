@@ -95,7 +95,7 @@ defmodule ElixirScope.Test.CausesTruth do
           parents[child] && pair not in asked_for
         end),
       monitor: deaths(truth, :down, of.(:monitor)),
-      exit: deaths(truth, :exit, Enum.filter(of.(:exit), &(&1.to.event_type == :message_arrived))),
+      exit: deaths(truth, :exit, Enum.filter(of.(:exit), &(&1.to.event_type == :vm_message_arrived))),
       together: together(truth, Enum.filter(of.(:exit), &(&1.to.event_type == :process_exit))),
       restart: restarts(truth, of.(:restart), of.(:spawn))
     }

@@ -288,4 +288,5 @@ rustler::atoms! {
     is_null,
     is_true,
     cancelled,
+    gated,
 }

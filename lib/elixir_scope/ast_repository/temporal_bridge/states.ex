@@ -54,8 +54,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
 
   # While a callback runs the state is what it was given; before and after, what the last one gave.
   defp state(%{metadata: %{value: {:ok, [_ | _] = arguments}}, function: function} = event, _last)
-       when function != :init,
-       do: {{:ok, List.last(arguments)}, event}
+       when function != :init do
+    # As `:sys.get_state/1` gives it: of a state machine its state and its data.
+    case {function, arguments} do
+      {:handle_event, [_type, _content, state, data]} -> {{:ok, {state, data}}, event}
+      _ -> {{:ok, List.last(arguments)}, event}
+    end
+  end
+
+  defp state(%{}, _last), do: {:not_recorded, nil}
 
   defp state(_running, %{metadata: %{value: {:ok, result}}} = event) do
     case result do
@@ -67,6 +74,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       {:ok, state, _} -> {{:ok, state}, event}
       {:stop, _, _, state} -> {{:ok, state}, event}
       {:stop, _, state} -> {{:ok, state}, event}
+      {:next_state, state, data} -> {{:ok, {state, data}}, event}
+      {:next_state, state, data, _} -> {{:ok, {state, data}}, event}
       _ -> {:not_recorded, nil}
     end
   end
@@ -81,7 +90,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       process.state == :not_recorded && {:state, "no result or argument of a callback was recorded"},
       not found.from_birth && {:past, "its beginning is not in what was looked at"},
       found.more_before && {:stack, "what began before #{elem(found.window, 0)} is not known"},
-      found.gaps && {:stack, "records were dropped"}
+      found.gaps && {:stack, "records were dropped"},
+      found.gated && {:stack, "gates held some calls back"}
     ]
     |> Enum.filter(& &1)
   end

@@ -40,7 +40,7 @@ pub use store::{ClauseStats, PointStats, RuntimeLimits, RuntimeStore, SharedStor
 pub use told::{Cursor, Question, Told};
 
 #[cfg(all(test, not(loom)))]
-mod engine_test;
+pub(crate) mod engine_test;
 #[cfg(all(test, not(loom)))]
 mod foreign_test;
 #[cfg(all(test, not(loom)))]

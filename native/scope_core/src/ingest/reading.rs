@@ -172,14 +172,14 @@ impl Reading<'_> {
         if let Some(after) = filter.after {
             match self.log.key(after)? {
                 Some(key) => wanted.after = Some(key),
-                None => wanted.first_id = after.saturating_add(1),
+                None => wanted.first_id = wanted.first_id.max(after.saturating_add(1)),
             }
         }
         if let Some(before) = filter.before {
             match self.log.key(before)? {
                 Some(key) => wanted.before = Some(key),
                 None => match before.checked_sub(1) {
-                    Some(last) => wanted.last_id = last,
+                    Some(last) => wanted.last_id = wanted.last_id.min(last),
                     None => return Ok(()),
                 },
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
@@ -210,6 +210,19 @@ impl RuntimeStore {
         self.read(|inner| functions.any(|function| inner.branches.was_instrumented(&function)))
     }
 
+    /// By their literals, the clauses (of these) whose tail calls name one function only, and which. What is known of
+    /// points of this VM; nothing where the store was read from a file.
+    pub fn only_jumps(&self, clauses: &[PointInfo]) -> AHashMap<u64, FunctionKey> {
+        self.read(|inner| {
+            let known = clauses
+                .iter()
+                .map(|clause| (clause.literal(), inner.branches.only_jump(clause)));
+            known
+                .filter_map(|(clause, to)| Some((clause, to?)))
+                .collect()
+        })
+    }
+
     /// The branches of a function in one build, with whether each was reached. Empty when it was instrumented without
     /// branches.
     pub fn branches(&self, function: &FunctionKey, build: u64) -> Vec<Branch> {
@@ -328,6 +341,11 @@ impl RuntimeStore {
             found.sort_by_key(|clause| (clause.point.clause, clause.point.build));
             found
         })
+    }
+
+    /// Where the log ends: one more than the newest event's id, and how many events were ever appended.
+    pub fn log_end(&self) -> (u64, u64) {
+        self.read(|inner| (inner.log.end_event_id(), inner.events))
     }
 
     /// What became of points, by their literals; of those that never reported, nothing.
@@ -495,6 +513,29 @@ impl Inner {
             .filter(|function| self.tables.calls_of(function) > 0)
             .count() as u64;
         totals
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl RuntimeStore {
+    /// An event of one process, as it would be ingested.
+    pub(crate) fn append_for_test(&self, event_id: u64, at_ns: u64) {
+        self.write(|inner| {
+            inner.events += 1;
+            inner.log.append(&Entry {
+                event_id,
+                at_ns,
+                process: 1,
+                process_word: 1,
+                token: 0,
+                point: NONE,
+                kind: EventKind::ScheduledIn,
+                inclusive_ns: 0,
+                opened: 0,
+                reason: NONE,
+                blob: &[],
+            });
+        });
     }
 }
 

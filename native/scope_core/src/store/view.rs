@@ -1,6 +1,6 @@
 //! What a reader sees of the store: the records, what was observed, and the points of this VM.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -15,8 +15,19 @@ use crate::store::repository::Repository;
 use crate::store::structs::{key_value, structure, word};
 use crate::value::Value;
 
-/// The points of a module, with whether each may report.
-pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
+/// A point of this VM: whether it may report, and of a gate that it has, how many passed and how many came.
+#[derive(Clone, Copy, Debug)]
+pub struct LivePoint {
+    pub info: PointInfo,
+    pub on: bool,
+    pub gate: Option<(u64, u64)>,
+}
+
+/// By function: how many calls passed its gates, and how many came.
+pub type Shares = AHashMap<FunctionKey, (u64, u64)>;
+
+/// The points of a module.
+pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<LivePoint>;
 
 /// One reading. What is looked up for every row is fetched once.
 pub struct View<'a> {
@@ -25,6 +36,7 @@ pub struct View<'a> {
     stats: OnceCell<AllStats>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
     processes: OnceCell<Arc<Processes>>,
+    sampled: RefCell<AHashMap<Atom, Arc<Shares>>>,
     /// Whole scans want everything at once; a single record asks for what it needs.
     bulk: bool,
 }
@@ -37,6 +49,7 @@ impl<'a> View<'a> {
             stats: OnceCell::new(),
             edges: OnceCell::new(),
             processes: OnceCell::new(),
+            sampled: RefCell::default(),
             bulk: false,
         }
     }
@@ -150,10 +163,29 @@ impl<'a> View<'a> {
         wanted: impl Fn(&PointInfo) -> bool,
     ) -> Vec<Value> {
         let all = (self.points)(record.name);
-        let wanted = all.into_iter().filter(|(point, _)| wanted(point));
+        let wanted = all.into_iter().filter(|point| wanted(&point.info));
         wanted
-            .map(|(point, on)| self.point_value(record, &point, on))
+            .map(|point| self.point_value(record, &point.info, point.on))
             .collect()
+    }
+
+    /// By function of a module: of how many calls how many passed its gates. Functions without gates, or of which none was refused,
+    /// are not in it.
+    pub fn sampled(&self, module: Atom) -> Arc<Shares> {
+        if let Some(known) = self.sampled.borrow().get(&module) {
+            return Arc::clone(known);
+        }
+        let mut all = Shares::new();
+        for point in (self.points)(module) {
+            if let (PointKind::Clause, Some((passed, seen))) = (point.info.kind, point.gate) {
+                let sum = all.entry(point.info.function).or_default();
+                *sum = (sum.0 + passed, sum.1 + seen);
+            }
+        }
+        all.retain(|_, (passed, seen)| passed != seen);
+        let all = Arc::new(all);
+        self.sampled.borrow_mut().insert(module, Arc::clone(&all));
+        all
     }
 
     pub fn has_points(&self, record: &ModuleRecord) -> bool {

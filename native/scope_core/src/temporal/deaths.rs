@@ -6,7 +6,9 @@
 
 use ahash::{AHashMap, AHashSet};
 
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
 use crate::temporal::edges::{CausalEdge, EdgeKind};
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::Messages;
@@ -42,9 +44,10 @@ impl<'w> Deaths<'w> {
         }
     }
 
-    pub fn run(mut self) {
+    pub fn run(mut self, budget: &Budget<'_>) -> Result<()> {
         let window = self.window;
         for (at, event) in (0..).zip(window.events()) {
+            budget.step()?;
             match event.what {
                 What::Spawned => {
                     self.born.insert(event.process);
@@ -71,6 +74,7 @@ impl<'w> Deaths<'w> {
                 self.add(told, at, EdgeKind::Restart, Basis::Next);
             }
         }
+        Ok(())
     }
 
     fn add(&mut self, from: u32, to: u32, kind: EdgeKind, basis: Basis) {

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use ahash::{AHashMap, AHashSet};
 
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
 use crate::temporal::deaths::Deaths;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::Messages;
@@ -85,7 +87,8 @@ pub struct Causality {
 }
 
 impl Causality {
-    pub fn of(window: &Window, messages: &Messages) -> Self {
+    /// Errors: `Timeout`.
+    pub fn of(window: &Window, messages: &Messages, budget: &Budget<'_>) -> Result<Self> {
         let calls = (0..).zip(&messages.all);
         let calls = calls.filter(|(_, message)| message.tag == Tag::Call);
         let mut edges = Builder {
@@ -98,18 +101,18 @@ impl Causality {
                 .collect(),
             waited: calls.map(|(_, call)| (call.sender, call.key)).collect(),
         }
-        .build();
+        .build(budget)?;
         let count = window.len();
         edges.sort_by_key(|edge| (edge.to, edge.from, edge.kind));
         edges.dedup_by_key(|edge| (edge.to, edge.from, edge.kind));
         let mut forward = edges.clone();
         forward.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
-        Causality {
+        Ok(Causality {
             to: starts(count, edges.iter().map(|edge| edge.to)),
             from: starts(count, forward.iter().map(|edge| edge.from)),
             edges,
             forward,
-        }
+        })
     }
 
     /// Every edge, by the event it leads to.
@@ -147,6 +150,14 @@ fn slice<'a>(edges: &'a [CausalEdge], starts: &[u32], at: u32) -> &'a [CausalEdg
     }
 }
 
+/// What a caller does that has its answer; one that gave the call up has none.
+fn goes_on(what: What) -> bool {
+    !matches!(
+        what,
+        What::End(Ending::Error | Ending::Aborted | Ending::Lost) | What::Raised | What::Exit
+    )
+}
+
 struct Builder<'w> {
     window: &'w Window,
     messages: &'w Messages,
@@ -178,14 +189,15 @@ struct Along {
 }
 
 impl Builder<'_> {
-    fn build(mut self) -> Vec<CausalEdge> {
+    fn build(mut self, budget: &Budget<'_>) -> Result<Vec<CausalEdge>> {
         for process in self.window.processes() {
-            self.along(process);
+            self.along(process, budget)?;
         }
         self.messages_and_replies();
+        budget.check()?;
         self.spawns();
-        Deaths::new(self.window, self.messages, &mut self.edges).run();
-        self.edges
+        Deaths::new(self.window, self.messages, &mut self.edges).run(budget)?;
+        Ok(self.edges)
     }
 
     fn add(&mut self, from: u32, to: u32, kind: EdgeKind, basis: Basis) {
@@ -199,10 +211,11 @@ impl Builder<'_> {
 
     // Inside one process
 
-    fn along(&mut self, process: u64) {
+    fn along(&mut self, process: u64, budget: &Budget<'_>) -> Result<()> {
         let window = self.window;
         let mut along = Along::default();
         for at in window.of_process(process) {
+            budget.step()?;
             let event = window.event(*at);
             self.inside(*at, event, &mut along);
             along.first.get_or_insert(*at);
@@ -224,6 +237,7 @@ impl Builder<'_> {
                 self.taken_up_to(arrived, &mut along);
             }
         }
+        Ok(())
     }
 
     fn inside(&mut self, at: u32, event: &Happening, along: &mut Along) {
@@ -237,7 +251,8 @@ impl Builder<'_> {
                 if ending == Ending::Error
                     && let Some(failed) = along.failed
                 {
-                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                    // Both were found gone by who caught it.
+                    self.add(failed, at, EdgeKind::Exception, Basis::CallerUnseen);
                 }
             }
             What::Arrived => {
@@ -259,7 +274,7 @@ impl Builder<'_> {
             }
             What::Exit => {
                 if let Some(failed) = along.failed {
-                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                    self.add(failed, at, EdgeKind::Exception, Basis::Before);
                 } else if let Some(last) = along.last {
                     self.add(last, at, EdgeKind::Within, Basis::Before);
                 }
@@ -277,10 +292,29 @@ impl Builder<'_> {
     }
 
     fn entered(&mut self, at: u32, jumped: bool, around: Option<u32>, along: &mut Along) {
+        // One in between may be missing, or the end of what looks open.
+        let within = match self.window {
+            window if window.gaps => Basis::Gaps,
+            window if window.gated => Basis::Sampled,
+            _ => Basis::Within,
+        };
         if let Some(jump) = along.jump.filter(|_| jumped) {
-            self.add(jump, at, EdgeKind::Tail, Basis::Within);
+            // It may have jumped elsewhere, to code without probes, and this come after.
+            let sure = self.window.event(at).special;
+            self.add(
+                jump,
+                at,
+                EdgeKind::Tail,
+                if sure { within } else { Basis::Next },
+            );
         } else if let Some(caller) = around {
-            self.add(caller, at, EdgeKind::Call, Basis::Within);
+            let there = self.window.outlived(self.window.event(caller).token, at);
+            let basis = if there {
+                within
+            } else {
+                within.and(Basis::CallerUnseen)
+            };
+            self.add(caller, at, EdgeKind::Call, basis);
         } else if self.handles(at).is_none() {
             self.without_caller(at, along);
         }
@@ -456,10 +490,9 @@ impl Builder<'_> {
                 let event = window.event(*at);
                 !event.is_own() || event.what == What::Sent
             });
-            let Some(next) = after
-                .next()
-                .filter(|at| window.event(*at).at_ns >= ended_ns)
-            else {
+            let Some(next) = after.next().filter(|at| {
+                window.event(*at).at_ns >= ended_ns && goes_on(window.event(*at).what)
+            }) else {
                 continue;
             };
             if replied.insert(next) {

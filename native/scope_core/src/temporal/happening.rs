@@ -103,7 +103,7 @@ pub struct Happening {
     /// Whether that function is a callback of an OTP behaviour that the behaviour's own loop calls. Spawns: such a loop begins.
     pub callback: bool,
     /// Spawns: a supervisor begins. Exits: the reason is `normal`. Links and their ends: the other process did it, or its
-    /// death. Calls that arrive: a supervisor is asked to start a child.
+    /// death. Calls that arrive: a supervisor is asked to start a child. Enters: the jump right before can have gone nowhere else.
     pub special: bool,
 }
 

@@ -7,6 +7,7 @@
 //! And what a window does not hold (not captured, evicted, outside) is said, not guessed.
 
 mod basis;
+mod budget;
 mod deaths;
 mod edges;
 mod happening;
@@ -20,6 +21,7 @@ mod view;
 mod window;
 
 pub use basis::Basis;
+pub use budget::Budget;
 pub use edges::{CausalEdge, Causality, EdgeKind};
 pub use happening::{Ending, Happening, Tag, What};
 pub use messages::{Message, Messages};

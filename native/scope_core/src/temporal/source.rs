@@ -3,9 +3,11 @@
 use ahash::{AHashMap, AHashSet};
 
 use crate::atoms;
-use crate::capture::points::{FunctionKey, PointKind, TailTarget};
+use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::captured::show;
+use crate::error::Result;
 use crate::ingest::{EdgeKind, Event, EventKind, RuntimeStore, split};
+use crate::temporal::budget::Budget;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 
 /// What precedes the value of a message: the other process, the key, the tag.
@@ -18,40 +20,58 @@ const SHOWN_MAX: usize = 64;
 const CALL_SHOWN_MAX: usize = 200;
 const STARTS: [&str; 3] = [":start_child, ", ":start_task, ", ":restart_child, "];
 
-/// Jumps that were observed, from function to function: what begins after such a jump was reached by it.
-pub type Jumps = AHashSet<(FunctionKey, FunctionKey)>;
+/// What is known of jumps: those that were observed, from function to function (what begins after such a jump was
+/// likely reached by it), and by the place of a clause's entry the only function that the clause jumps to, where that is said in it.
+#[derive(Default)]
+pub struct Jumps {
+    pub observed: AHashSet<(FunctionKey, FunctionKey)>,
+    pub only: AHashMap<u64, FunctionKey>,
+}
 
-/// The jumps that a store has counted.
-pub fn jumps(store: &RuntimeStore) -> Jumps {
+/// The jumps that a store knows of, as far as these events need them.
+pub fn jumps(store: &RuntimeStore, events: &[Event]) -> Jumps {
     let edges = store.edges().into_iter();
     let tails = edges.filter(|edge| edge.kind == EdgeKind::Tail);
-    tails.map(|edge| (edge.caller, edge.callee)).collect()
+    let ends = events.iter().filter(|event| event.kind == EventKind::Tail);
+    let mut clauses: Vec<PointInfo> = ends.filter_map(|event| event.point).collect();
+    clauses.sort_unstable_by_key(PointInfo::literal);
+    clauses.dedup();
+    Jumps {
+        observed: tails.map(|edge| (edge.caller, edge.callee)).collect(),
+        only: store.only_jumps(&clauses),
+    }
 }
 
 /// Events of the log as happenings, in the order given.
-pub fn happenings(events: &[Event], jumps: &Jumps) -> Vec<Happening> {
-    let mut left: AHashMap<u64, FunctionKey> = AHashMap::new();
+pub fn happenings(events: &[Event], jumps: &Jumps, budget: &Budget<'_>) -> Result<Vec<Happening>> {
+    let mut left: AHashMap<u64, PointInfo> = AHashMap::new();
     let mut all = Vec::with_capacity(events.len());
     for event in events {
+        budget.step()?;
         let mut happening = of_event(event);
         let before = if happening.is_own() {
             left.remove(&event.process)
         } else {
             None
         };
-        match (happening.what, happening.function) {
-            (What::Enter { .. }, Some(function)) => {
-                let jumped = before.is_some_and(|from| jumps.contains(&(from, function)));
-                happening.what = What::Enter { jumped };
+        match (happening.what, event.point) {
+            (What::Enter { .. }, Some(point)) => {
+                let to = point.function;
+                let jumped = before.filter(|from| jumps.observed.contains(&(from.function, to)));
+                happening.what = What::Enter {
+                    jumped: jumped.is_some(),
+                };
+                happening.special =
+                    jumped.is_some_and(|from| jumps.only.get(&from.literal()) == Some(&to));
             }
-            (What::End(Ending::Tail), Some(function)) => {
-                left.insert(event.process, function);
+            (What::End(Ending::Tail), Some(point)) => {
+                left.insert(event.process, point);
             }
             _ => {}
         }
         all.push(happening);
     }
-    all
+    Ok(all)
 }
 
 fn of_event(event: &Event) -> Happening {

@@ -7,7 +7,7 @@ use scope_core::error::Result;
 use scope_core::ingest::{
     Cursor, Event, EventFilter, EventKind, Question, Reading, SideEvent, SideFilter, Told, split,
 };
-use scope_core::store::{Repository, function_id};
+use scope_core::store::{EVENT_TYPES, Repository, function_id};
 use scope_core::value::Value;
 
 use super::nodes::{encode_event, past_pid};
@@ -19,36 +19,9 @@ use crate::terms::{value_from_term, value_to_term};
 use crate::values::decode;
 
 /// Events by their word in `RuntimeEvent.event_type`. What the VM's own tracing tells of messages begins with `vm_`.
-const TYPES: [(&str, EventKind); 28] = [
-    ("call", EventKind::Enter),
-    ("return", EventKind::Return),
-    ("tail", EventKind::Tail),
-    ("error", EventKind::Error),
-    ("aborted", EventKind::Aborted),
-    ("lost", EventKind::Lost),
-    ("binding", EventKind::Binding),
-    ("expression", EventKind::Expression),
-    ("branch", EventKind::Branch),
-    ("message_sent", EventKind::Sent),
-    ("message_received", EventKind::Received),
-    ("exception", EventKind::Raised),
-    ("custom", EventKind::Custom),
-    ("note", EventKind::Note),
-    ("vm_message_sent", EventKind::MessageSent),
-    ("vm_message_arrived", EventKind::MessageArrived),
-    ("vm_sent_to_none", EventKind::SentToNone),
-    ("spawn", EventKind::Spawn),
-    ("spawned", EventKind::Spawned),
-    ("process_exit", EventKind::ProcessExit),
-    ("link", EventKind::Link),
-    ("unlink", EventKind::Unlink),
-    ("register", EventKind::Register),
-    ("unregister", EventKind::Unregister),
-    ("scheduled_in", EventKind::ScheduledIn),
-    ("scheduled_out", EventKind::ScheduledOut),
-    ("gc_begin", EventKind::GcBegin),
-    ("gc_end", EventKind::GcEnd),
-];
+fn all_types() -> impl Iterator<Item = (&'static str, EventKind)> {
+    EVENT_TYPES.into_iter().zip(EventKind::ALL)
+}
 
 /// `events_read(ref, {node | mfa, within, pid | text, correlation, types, from_ns, to_ns, after, before, newest_first}, limit)`: events of
 /// the log and those that callers brought, in the order of time. nil does not restrict; `after` and `before` are
@@ -195,8 +168,8 @@ fn kinds_of(types: Option<&[scope_core::atoms::Atom]>) -> Vec<EventKind> {
         return all.filter(|kind| !kind.is_end()).collect();
     };
     let kind = |name: &scope_core::atoms::Atom| {
-        let found = TYPES.iter().find(|(known, _)| *known == name.text());
-        found.map(|(_, kind)| *kind)
+        let found = all_types().find(|(known, _)| *known == name.text());
+        found.map(|(_, kind)| kind)
     };
     types.iter().filter_map(kind).collect()
 }
@@ -286,8 +259,7 @@ fn encode<'a>(
         put("duration_ns", event.duration_ns.encode(env))?;
         put("result", nil)?;
     }
-    let word = TYPES.iter().find(|(_, kind)| *kind == event.kind);
-    let word = word.map_or("note", |(word, _)| *word);
+    let word = EVENT_TYPES[event.kind as usize];
     put("event_type", atom(word)?.encode(env))?;
     if let Some(PointKind::Binding { name, .. }) = event.point.map(|point| point.kind) {
         put("variable", atom(name.text())?.encode(env))?;

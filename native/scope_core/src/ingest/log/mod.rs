@@ -91,8 +91,9 @@ pub(crate) struct Log {
     late: u64,
     /// Keys of the late rows that are kept.
     late_rows: OrdSet<Key>,
-    /// The latest time logged.
+    /// The latest time logged, and one more than the largest id.
     max_ns: u64,
+    end_id: u64,
     /// What is appended now was recorded by an earlier VM.
     foreign: bool,
     /// Where a process was last filed: by the engine's number, checked against the word. So many at most.
@@ -131,6 +132,7 @@ impl Log {
             late: 0,
             late_rows: OrdSet::new(),
             max_ns: 0,
+            end_id: 0,
             foreign: false,
             filed: Vec::new(),
             filed_max: (bounds.bytes / 16 / size_of::<(u64, u16)>())
@@ -140,6 +142,17 @@ impl Log {
             wants_disk: false,
             generation: 0,
         }
+    }
+
+    /// One more than the id of the newest event; 0 when there was none.
+    pub fn end_event_id(&self) -> u64 {
+        let sealed = self
+            .sealed
+            .last()
+            .map_or(0, |segment| segment.end_event_id());
+        let built = self.building.blocks.last();
+        let built = built.map_or(0, |block| block.head.end_event_id());
+        self.end_id.max(sealed).max(built)
     }
 
     #[inline]
@@ -174,6 +187,7 @@ impl Log {
 
     #[inline]
     fn append_here(&mut self, entry: &Entry<'_>) {
+        self.end_id = entry.event_id + 1;
         if entry.at_ns < self.max_ns {
             self.append_late(entry);
         } else {

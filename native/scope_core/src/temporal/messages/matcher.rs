@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use ahash::{AHashMap, AHashSet};
 
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::{Message, calls};
 use crate::temporal::window::Window;
@@ -98,9 +100,10 @@ impl<'w> Matcher<'w> {
         }
     }
 
-    pub fn run(mut self) -> Vec<Message> {
+    pub fn run(mut self, budget: &Budget<'_>) -> Result<Vec<Message>> {
         let window = self.window;
         for (at, event) in (0..).zip(window.events()) {
+            budget.step()?;
             match event.what {
                 What::Site => self.at_site(at, event),
                 What::Sent => self.sent(at, event, false),
@@ -124,8 +127,9 @@ impl<'w> Matcher<'w> {
                 }
             }
         }
-        calls::join(self.window, &mut self.messages);
-        self.messages
+        budget.check()?;
+        calls::join(self.window, &mut self.messages, budget)?;
+        Ok(self.messages)
     }
 
     pub(super) fn add(&mut self, event: &Happening, sender: u64, receiver: u64) -> u32 {
