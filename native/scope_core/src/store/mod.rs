@@ -14,6 +14,7 @@ mod data_flow;
 mod dependency_answer;
 mod files;
 mod findings;
+mod function_fields;
 mod function_row;
 mod graph_answer;
 mod graphs;
