@@ -8,9 +8,6 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.TimelinesTest do
   alias ElixirScope.ASTRepository.{ExecutionTimeline, Repository, RuntimeEvent, TemporalBridge}
   alias ElixirScope.Test.{Program, Twin}
 
-  doctest RuntimeEvent
-  doctest ElixirScope.Value.Opaque
-
   @moduletag :tmp_dir
   @moduletag timeout: 300_000
 
