@@ -48,7 +48,7 @@ defmodule ElixirScope.Integration.TimelineTaskTest do
     {text, 0} = Project.mix(project, ["elixir_scope.timeline", "--width", "100"])
     assert text =~ ~r/Timeline of everything: \d+ calls/
     assert text =~ ~r/^ +\S+ .s  Till\.demo\(\) +lib\/till\.ex:15$/mu
-    assert text =~ ~r/^ +\S+ .s    Till\.total\(\[\{:tea, 3\}, \{:cake, 4\}\]\)/mu
+    assert text =~ ~r/^ +\S+ .s    Till\.total\(\[tea: 3, cake: 4\]\)/mu
     assert text =~ ~r/^ +\S+ .s      Till\.price\(\{:tea, 3\}\) → 3  /mu
     assert text =~ ~r/^ +\S+ .s      sum = 7 /mu
     assert text =~ ~r/^ +\S+ .s    ↳ Till\.rebate\(200\) → 190 /mu
@@ -130,7 +130,8 @@ defmodule ElixirScope.Integration.TimelineTaskTest do
     refute text =~ "{:tea, 3}"
 
     {_, output} = recorded_with(["--hits", "1"])
-    assert output =~ ~r/were recorded by the limits that were set \(\d+ hit limit\): figures are of these/
+    # The second call found the hits used up; then the code without probes was loaded again.
+    assert output =~ ~r/Of [23] calls of Till\.price\/1 1 were recorded/
     assert output =~ ~r/Till\.price\/1 +1 /
   end
 
