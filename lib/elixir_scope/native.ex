@@ -147,6 +147,7 @@ defmodule ElixirScope.Native do
   def runtime_edges(_handle), do: missing()
   def runtime_events(_handle, _limit), do: missing()
   def runtime_points(_handle, _points), do: missing()
+  def runtime_points_of(_handle, _functions), do: missing()
   def runtime_totals(_handle), do: missing()
 
   # exports

@@ -15,6 +15,7 @@ defmodule ElixirScope.FlightRecorderTest do
     use GenServer
     def init(state), do: {:ok, state}
     def handle_call({:share, amount, among}, _from, state), do: {:reply, share(amount, among), state}
+    def handle_call({:exit, reason}, _from, _state), do: exit(reason)
     def share(amount, among), do: div(amount, among)
 
     def work(ms) do
@@ -294,6 +295,16 @@ defmodule ElixirScope.FlightRecorderTest do
     File.write!(dir, "a file")
     assert %{reason: :file} = bad.(dir: dir)
     refute Capture.active?()
+  end
+
+  test "a crash whose reason is larger than an event is saved, and the recorder lives", context do
+    recorder = recorder(context, on: [:crash])
+    {:ok, server} = GenServer.start(FlightSample, :state)
+    huge = for n <- 1..60, do: String.duplicate("#{n} ", 400)
+    catch_exit(GenServer.call(server, {:exit, huge}))
+    assert [file] = saved(recorder)
+    assert File.read!(file.text) =~ "crash"
+    assert FlightRecorder.status(recorder).saved == 1
   end
 
   test "a killed recorder leaves nothing on, and a supervisor starts it again", context do

@@ -190,9 +190,9 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
     do: ask(repository, %{pid: process, from: from_ns, to: to_ns}, opts)
 
   @doc false
-  # Of a function (`{module, name, arity}`, known or not) or a node, between two times.
+  # Of a function (`{module, name, arity}`, known or not) or a node with all in it, between two times.
   def function_events(repository, node, {from_ns, to_ns}, opts),
-    do: ask(repository, %{node: node, from: from_ns, to: to_ns}, opts)
+    do: ask(repository, %{node: node, within: true, from: from_ns, to: to_ns}, opts)
 
   @doc """
   What happened in order, with who called whom: an `ElixirScope.ASTRepository.ExecutionTimeline`.

@@ -81,6 +81,7 @@ defmodule Mix.Tasks.ElixirScope.Timeline do
     {:ok, _} = Application.ensure_all_started(:elixir_scope)
     options = options(opts)
     path = Project.repository(opts[:repository])
+    Project.load_names()
     repository = Console.progress("Loading #{path}", fn -> path |> ASTRepository.load() |> Console.ok!() end)
     target = if opts[:correlation], do: {:correlation, opts[:correlation]}, else: target(text, repository)
     timeline = repository |> TemporalBridge.execution_timeline(target, options) |> Console.ok!()

@@ -389,12 +389,11 @@ pub unsafe fn mfa(env: *mut ErlNifEnv, term: ErlNifTerm) -> Option<([ErlNifTerm;
         }
         let found = [*elements, *elements.add(1), *elements.add(2)];
         let mut arity = 0;
-        if sys::enif_get_uint(env, found[2], &mut arity) == 0
-            && sys::enif_get_list_length(env, found[2], &mut arity) == 0
-        {
-            return None;
+        if let Some(number) = unsigned(env, found[2]) {
+            return u32::try_from(number).ok().map(|arity| (found, arity));
         }
-        Some((found, arity))
+        let counted = sys::enif_get_list_length(env, found[2], &mut arity) != 0;
+        counted.then_some((found, arity))
     }
 }
 

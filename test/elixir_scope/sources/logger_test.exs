@@ -210,6 +210,47 @@ defmodule ElixirScope.Sources.LoggerTest do
       assert crash.exception == RuntimeError
     end
 
+    test "of a reason that is too large are cut, and still say what they are of" do
+      huge = for n <- 1..60, do: String.duplicate("#{n} ", 400)
+
+      found =
+        crashes(fn ->
+          child = %{id: :fails, start: {Task, :start_link, [fn -> exit({:too_much, huge}) end]}}
+          {:ok, pid} = Supervisor.start_link([child], strategy: :one_for_one, max_restarts: 0)
+          Process.unlink(pid)
+          ended(pid)
+        end)
+
+      assert crash = Enum.find(found, &(&1.type == :supervisor))
+      assert %{cut: true, child: %{id: :fails}, frames: frames} = crash
+      assert is_list(frames)
+      assert inspect(crash.reason) =~ "too_much"
+      assert Enum.all?(found, &(is_atom(&1.type) and is_list(&1.frames)))
+    end
+
+    test "cut anywhere are crashes still, and nothing else is one" do
+      cut = &%ElixirScope.Value.Truncated{kind: &1, by: :time, kept: &2}
+      whole = %{type: :process, class: :exit, exception: nil, reason: :no, frames: []}
+      assert Sources.Crash.of_value({:crash, %{}, whole}) == whole
+
+      for value <- [
+            {:crash, %{}, cut.(:map, nil)},
+            {:crash, %{}, cut.(:map, %{class: :exit})},
+            {:crash, %{}, cut.(:map, %{frames: cut.(:list, [{A, :f, 1, nil, nil}, cut.(:tuple, [B])])})},
+            {:crash, %{}, cut.(:map, [{:class, :exit}])},
+            {:crash, %{}, :odd},
+            cut.(:tuple, [:crash]),
+            cut.(:tuple, [:crash, cut.(:map, nil)]),
+            cut.(:tuple, [:exception, %{}, %{class: :exit}])
+          ] do
+        assert %{cut: true, type: :process, frames: frames, reason: %{}} = Sources.Crash.of_value(value)
+        assert frames in [[], [{A, :f, 1, nil, nil}]]
+      end
+
+      for value <- [{:logger, %{}, %{}}, cut.(:tuple, nil), cut.(:map, %{}), nil, 1],
+          do: assert(Sources.Crash.of_value(value) == nil)
+    end
+
     test "are no log records as well, and the program's own handlers are given the same with and without us" do
       :ok = :logger.add_handler(:given, Given, %{config: %{to: self()}})
       on_exit(fn -> :logger.remove_handler(:given) end)

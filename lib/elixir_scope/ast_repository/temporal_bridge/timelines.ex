@@ -159,10 +159,21 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   defp of_node(handle, node, id, opts) do
     most = min(opts.limit, @activations_max)
 
-    with {:ok, calls} <- calls(handle, node, most + 1, opts),
-         {shown, more} = Enum.split(calls, most),
-         {:ok, events, truncated} <- each(handle, shown, opts) do
-      {:ok, events, truncated or more != [], id}
+    case calls(handle, node, most + 1, opts) do
+      # Inside of a clause no call begins: what was recorded at the node itself.
+      {:ok, []} ->
+        with {:ok, events} <-
+               TemporalBridge.function_events(handle, node, {opts.from, opts.to}, ordered(opts)),
+             do: {:ok, in_order(events, opts), length(events) > opts.limit * 2, id}
+
+      {:ok, calls} ->
+        {shown, more} = Enum.split(calls, most)
+
+        with {:ok, events, truncated} <- each(handle, shown, opts),
+             do: {:ok, events, truncated or more != [], id}
+
+      error ->
+        error
     end
   end
 

@@ -26,6 +26,7 @@ pub use edges::{CausalEdge, Causality, EdgeKind};
 pub use happening::{Ending, Happening, Tag, What};
 pub use messages::{Message, Messages};
 pub use search::{Direction, Found, Limits, Reached, Visit};
+pub use source::{Fact, happening};
 pub use state::{OpenCall, ProcessState, Status};
 pub use step::{Motion, Sense, step};
 pub use view::{Scope, View};

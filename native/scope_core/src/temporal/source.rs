@@ -2,7 +2,7 @@
 
 use ahash::{AHashMap, AHashSet};
 
-use crate::atoms;
+use crate::atoms::{self, Atom};
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
 use crate::captured::show;
 use crate::error::Result;
@@ -74,15 +74,41 @@ pub fn happenings(events: &[Event], jumps: &Jumps, budget: &Budget<'_>) -> Resul
     Ok(all)
 }
 
+/// What is known of one event.
+pub struct Fact<'a> {
+    pub id: u64,
+    pub at_ns: u64,
+    pub process: u64,
+    pub kind: EventKind,
+    pub token: u64,
+    pub point: Option<PointInfo>,
+    pub reason: Option<Atom>,
+    /// Its values, in the log's format.
+    pub blob: &'a [u8],
+}
+
 fn of_event(event: &Event) -> Happening {
-    let mut happening =
-        Happening::new(event.event_id, event.at_ns, event.process, what(event.kind));
+    happening(&Fact {
+        id: event.event_id,
+        at_ns: event.at_ns,
+        process: event.process,
+        kind: event.kind,
+        token: event.token,
+        point: event.point,
+        reason: event.reason,
+        blob: event.blob.as_deref().unwrap_or_default(),
+    })
+}
+
+/// One event by itself: which beginnings were reached by a jump takes those before it.
+pub fn happening(event: &Fact<'_>) -> Happening {
+    let mut happening = Happening::new(event.id, event.at_ns, event.process, what(event.kind));
     happening.token = event.token;
     happening.function = event.point.map(|point| point.function);
     happening.callback = happening
         .function
         .is_some_and(|function| callback(&function));
-    let blob = event.blob.as_deref().unwrap_or_default();
+    let blob = event.blob;
     use EventKind::*;
     match event.kind {
         Sent | MessageSent | MessageArrived | SentToNone | Received => {
@@ -171,9 +197,8 @@ fn spawn(happening: &mut Happening, blob: &[u8]) {
     }
 }
 
-fn exit(happening: &mut Happening, event: &Event) {
-    let blob = event.blob.as_deref().unwrap_or_default();
-    let reason = split(EventKind::ProcessExit, blob).1;
+fn exit(happening: &mut Happening, event: &Fact<'_>) {
+    let reason = split(EventKind::ProcessExit, event.blob).1;
     if !reason.is_empty() {
         happening.key = content(reason);
         happening.special = show(reason, &(), SHOWN_MAX) == ":normal";

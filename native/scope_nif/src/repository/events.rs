@@ -1,5 +1,8 @@
 //! The event log and the events that callers brought, as terms.
 
+use std::cell::RefCell;
+
+use ahash::AHashMap;
 use rustler::{Encoder, Env, LocalPid, Term};
 use scope_core::atoms::intern;
 use scope_core::capture::points::PointKind;
@@ -83,8 +86,12 @@ fn events_read<'a>(env: Env<'a>, handle: Term<'a>, wanted: Term<'a>, limit: Term
             true => Some(args::text(pid, "pid")?),
             false => None,
         };
-        let is_past =
-            |event: &Event| !event.process_is_local && past == Some(&*past_pid(event.process));
+        let named: RefCell<AHashMap<u64, bool>> = RefCell::default();
+        let is_past = |event: &Event| {
+            let mut named = named.borrow_mut();
+            let is_it = || past == Some(&*past_pid(event.process));
+            !event.process_is_local && *named.entry(event.process).or_insert_with(is_it)
+        };
         let mut logged = EventFilter {
             kinds: Some(kinds_of(types.as_deref())),
             process: match past {

@@ -12,7 +12,7 @@ mod findings;
 mod graphs;
 mod hot;
 mod metrics;
-mod nodes;
+pub(crate) mod nodes;
 mod processes;
 mod projects;
 mod queries;

@@ -220,7 +220,7 @@ pub(super) fn encode_event<'a>(
 }
 
 /// How a process of another VM was written there: `#PID<0.123.0>`, if that VM and this one are of one release.
-pub(super) fn past_pid(word: u64) -> String {
+pub(crate) fn past_pid(word: u64) -> String {
     // The word is written, never used: whatever a file says, the tag of a local pid makes it a harmless one.
     crate::export::pid_text(word & !0xF | 0x3)
 }

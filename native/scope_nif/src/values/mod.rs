@@ -52,6 +52,32 @@ unsafe fn with<'a>(run: impl FnOnce(&mut Encoder)) -> &'a [u8] {
     })
 }
 
+/// A value that needs no place in memory: what most are.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+pub unsafe fn short(
+    env: *mut ErlNifEnv,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> Option<Short> {
+    small::value(env, term, config)
+}
+
+/// As `short`, of a list of arguments.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+pub unsafe fn short_list(
+    env: *mut ErlNifEnv,
+    list: ErlNifTerm,
+    config: &CaptureConfig,
+) -> Option<Short> {
+    small::list(env, list, config)
+}
+
 /// The bytes of a short value, in a place of the thread's.
 ///
 /// # Safety

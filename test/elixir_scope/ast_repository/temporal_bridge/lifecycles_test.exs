@@ -84,7 +84,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.LifecyclesTest do
     assert lifecycle(repo, second, name: :z) == lifecycle(repo, second.correlation_id, name: :z)
 
     # By a node: what is bound there, or used there.
-    assert [%{name: :z, version: 4}] = lifecycle(repo, z.variable_id, [])
+    assert [^z] = lifecycle(repo, z.variable_id, [])
+    assert [^z] = lifecycle(repo, z.clause, name: :z, version: 4)
     assert [%{name: :z, version: 4}] = lifecycle(repo, List.last(z.uses).ast_node_id, [])
 
     # Bounded, and said so.

@@ -188,6 +188,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.TimelinesTest do
     assert Macro.to_string(taken) == "{:answer, value}"
     {:ok, {:send, _, _}} = ASTRepository.get_ast_node(repo, hd(by_type.message_sent).ast_node_id)
     assert {:ok, [^bound]} = ASTRepository.get_correlated_events(repo, bound.ast_node_id)
+    assert [%{kind: :binding, event: ^bound, depth: 0}] = timeline(repo, bound.ast_node_id).entries
     clause_id = hd(by_type.branch).ast_node_id
     assert {:ok, inside} = ASTRepository.get_correlated_events(repo, clause_id)
     assert bound in inside and hd(by_type.branch) in inside
