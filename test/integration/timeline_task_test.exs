@@ -92,6 +92,12 @@ defmodule ElixirScope.Integration.TimelineTaskTest do
       assert {status, String.contains?(text, said)} == {1, true}, text
     end
 
+    # The same values among what was learnt.
+    {text, 0} = Project.mix(project, ["elixir_scope.insights", "Till"])
+    assert text =~ "sum in Till.total/1, line 3, bound 2 times: 7, 200"
+    {text, 0} = Project.mix(project, ["elixir_scope.insights", "Till", "--json"])
+    assert text =~ ~s("values":["7","200"])
+
     # Where that came from, what it cost, and what more would.
     args = ["elixir_scope.points", "Till", "--capture", "args,result,variables"]
     {text, 0} = Project.mix(project, args)

@@ -134,6 +134,54 @@ defmodule ElixirScope.ASTRepository.Observed do
     end
   end
 
+  @doc """
+  Insights of a function or module (its id) with the lives of its variables, where bindings were recorded. Those of a function with
+  20 values each, of a module's functions with 5.
+  """
+  def with_variables(nil, _repository, _target), do: nil
+  def with_variables(%{variable_lifecycles: [_ | _]} = stored, _repository, _target), do: stored
+
+  def with_variables(insights, repository, target) do
+    values = if is_tuple(target), do: @values, else: 5
+
+    lives =
+      for function <- bound(repository, target),
+          {:ok, lives} <- [TemporalBridge.variable_lifecycle(repository, function, values: values)],
+          life <- lives,
+          do: life
+
+    case lives do
+      [] ->
+        insights
+
+      lives ->
+        %{
+          insights
+          | variable_lifecycles: lives,
+            unknown: Map.delete(insights.unknown || %{}, :variable_lifecycles)
+        }
+    end
+  end
+
+  # The functions that bound something.
+  defp bound(repository, target) do
+    case TemporalBridge.function_events(repository, target, {nil, nil},
+           types: [:binding],
+           limit: @events,
+           newest_first: true
+         ) do
+      {:ok, events} ->
+        events
+        |> Enum.map(&{&1.module, &1.function, &1.arity})
+        |> Enum.uniq()
+        |> Enum.take(@functions)
+        |> Enum.sort()
+
+      _ ->
+        []
+    end
+  end
+
   defp since(module) do
     with {:ok, ns} when is_integer(ns) <- Core.Capture.since(module),
          {:ok, time} <- DateTime.from_unix(ns, :nanosecond) do

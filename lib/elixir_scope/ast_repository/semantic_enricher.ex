@@ -12,7 +12,7 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   """
 
   alias ElixirScope.ASTRepository
-  alias ElixirScope.ASTRepository.{Fault, FunctionData, ModuleData, Query, RuntimeInsights}
+  alias ElixirScope.ASTRepository.{Fault, FunctionData, ModuleData, Observed, Query, RuntimeInsights}
   alias ElixirScope.Error
 
   @doc """
@@ -23,11 +23,14 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   @spec insights(ASTRepository.repository(), module() | FunctionData.key()) ::
           {:ok, RuntimeInsights.t() | nil} | {:error, :not_found | Error.t()}
   def insights(repository, {_, _, _} = key) do
-    with {:ok, _function} <- ASTRepository.get_function(repository, key), do: of_function(repository, key)
+    with {:ok, _function} <- ASTRepository.get_function(repository, key),
+         {:ok, insights} <- of_function(repository, key),
+         do: {:ok, Observed.with_variables(insights, repository, key)}
   end
 
   def insights(repository, module) when is_atom(module) do
-    with {:ok, data} <- ASTRepository.get_module(repository, module), do: {:ok, data.runtime_insights}
+    with {:ok, data} <- ASTRepository.get_module(repository, module),
+         do: {:ok, Observed.with_variables(data.runtime_insights, repository, inspect(module))}
   end
 
   def insights(_repository, other),

@@ -160,7 +160,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   defp cursor(name, other),
     do: Fault.invalid(name, other, "give an event of an earlier answer, or its event_id")
 
-  defp event(fields), do: struct(RuntimeEvent, Map.delete(fields, :__struct__))
+  defp event(%RuntimeEvent{} = logged), do: logged
+  defp event(brought), do: struct(RuntimeEvent, Map.delete(brought, :__struct__))
 
   defp time(nil), do: :ok
   defp time(ns) when is_integer(ns) and ns in @int64, do: :ok

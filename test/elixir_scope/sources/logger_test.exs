@@ -89,9 +89,9 @@ defmodule ElixirScope.Sources.LoggerTest do
     for event <- [
           %{msg: {:string, huge}, meta: %{}},
           %{msg: {:string, nested}, meta: %{}},
-          %{msg: {'~p and ~s', [Enum.to_list(1..100_000), huge]}, meta: %{}},
+          %{msg: {~c"~p and ~s", [Enum.to_list(1..100_000), huge]}, meta: %{}},
           %{msg: {:report, %{list: Enum.to_list(1..100_000), text: huge}}, meta: %{}},
-          %{msg: {:report, [a: huge]}, meta: %{report_cb: fn [a: text] -> {'~ts', [text]} end}},
+          %{msg: {:report, [a: huge]}, meta: %{report_cb: fn [a: text] -> {~c"~ts", [text]} end}},
           %{msg: {:string, <<255, 254, 0>>}, meta: %{}}
         ] do
       text = Message.text(event)
@@ -332,7 +332,7 @@ defmodule ElixirScope.Sources.LoggerTest do
     test "values of arguments stay out of stacktraces" do
       assert [{Enum, :map, 2, "lib/enum.ex", 3}, {:lists, :foldl, 3, nil, nil}] =
                Sources.Crash.frames([
-                 {Enum, :map, [["secret"], & &1], [file: 'lib/enum.ex', line: 3]},
+                 {Enum, :map, [["secret"], & &1], [file: ~c"lib/enum.ex", line: 3]},
                  {:lists, :foldl, 3, []}
                ])
     end
@@ -378,7 +378,7 @@ defmodule ElixirScope.Sources.LoggerTest do
       {:ok, instrumented} = ElixirScope.Instrumentation.instrument_binary(binary)
 
       {:ok, _} =
-        ElixirScope.Instrumentation.Loader.load_instrumented(module, instrumented.binary, 'logged_run.ex')
+        ElixirScope.Instrumentation.Loader.load_instrumented(module, instrumented.binary, ~c"logged_run.ex")
 
       :ok = Capture.subscribe(repository)
       secret = "sk_live_" <> String.duplicate("4242abcd", 4)

@@ -3,6 +3,10 @@
 //! The log is looked at in pieces that overlap, so memory does not grow with it. Both sides of what is joined lie within three
 //! parts; what lies farther apart is not joined.
 
+use std::ops::Range;
+
+use ahash::AHashMap;
+
 use crate::error::Result;
 use crate::export::item::Item;
 use crate::temporal::{
@@ -101,12 +105,12 @@ impl<T: Copy> Joins<T> {
         let window = Window::new(self.events.clone(), self.gaps);
         let messages = Messages::of(&window, &budget)?;
         let causality = Causality::of(&window, &messages, &budget)?;
-        let from = self.notes.get(self.fresh).map_or(u64::MAX, |note| note.0);
-        let to = self.notes[..until].last().map_or(0, |note| note.0);
+        let places = self.notes.iter().map(|note| note.0).zip(0..);
         let piece = Piece {
             notes: &self.notes,
+            places: places.collect(),
             window: &window,
-            fresh: (from, to),
+            fresh: self.fresh..until,
         };
         let mut found = Vec::new();
         for message in &messages.all {
@@ -125,28 +129,30 @@ impl<T: Copy> Joins<T> {
 
 struct Piece<'a, T> {
     notes: &'a [(u64, T)],
+    /// Where each event stands: not all of a log are in the order of their ids.
+    places: AHashMap<u64, usize>,
     window: &'a Window,
-    /// The first and the last event that is told of now.
-    fresh: (u64, u64),
+    /// The events that are told of now.
+    fresh: Range<usize>,
 }
 
 impl<T: Copy> Piece<'_, T> {
     fn side(&self, at: u32) -> Option<Side<T>> {
         let event = self.window.event(at);
-        let place = self.notes.binary_search_by_key(&event.id, |note| note.0);
+        let place = *self.places.get(&event.id)?;
         let around = self.window.around(at);
         let around = around.map_or(0, |began| self.window.event(began).token);
         let own = matches!(event.what, What::Site | What::Handled) && event.token != 0;
         Some(Side {
             at_ns: event.at_ns,
             token: if own { event.token } else { around },
-            note: self.notes[place.ok()?].1,
+            note: self.notes[place].1,
         })
     }
 
     fn is_fresh(&self, at: u32) -> bool {
-        let id = self.window.event(at).id;
-        (self.fresh.0..=self.fresh.1).contains(&id)
+        let place = self.places.get(&self.window.event(at).id);
+        place.is_some_and(|place| self.fresh.contains(place))
     }
 
     fn message(&self, message: &Message) -> Option<Joined<T>> {

@@ -351,21 +351,21 @@ mod tests {
             spreads.ended(&died(base + 5, "sibling", ":shutdown", at + 30));
             spreads.spawned(100, at + 40);
             spreads.spawned(100, at + 50);
-            // Nobody's: a linked one with another reason, and one that comes too late.
+            // Nobody's: one with the same reason and no link, and a linked one with another reason.
+            spreads.ended(&died(base + 6, "stranger", ":boom", at + 55));
             spreads.ended(&died(base + 3, "other", ":own", at + 60));
         }
         let all = spreads.of(any);
-        assert_eq!(all.len(), 2);
-        let found = &all[0];
+        assert_eq!(all.len(), 3);
         let names = ["root", "linked", "caller", "sibling"];
         let path: Vec<_> = names.iter().map(|name| Some(function(name))).collect();
-        let other = all.iter().find(|it| it.path == [Some(function("other"))]);
-        let found = if found.path == path { found } else { &all[1] };
-        assert_eq!(found.path, path);
+        let alone = |name| all.iter().find(|it| it.path == [Some(function(name))]);
+        let found = all.iter().find(|it| it.path == path).unwrap();
         assert_eq!(found.how, [How::Link, How::Call, How::Supervisor]);
         assert_eq!((found.count, found.processes, found.restarts), (3, 4, 6));
         assert_eq!(found.restart_ns, 3 * (40 + 50));
-        assert_eq!(other.unwrap().count, 3);
+        assert_eq!(alone("other").unwrap().count, 3);
+        assert_eq!(alone("stranger").unwrap().count, 3);
         assert!(spreads.of(|key| *key == function("nobody")).is_empty());
     }
 

@@ -12,13 +12,14 @@ mod findings;
 mod graphs;
 mod hot;
 mod metrics;
-pub(crate) mod nodes;
+mod nodes;
 mod processes;
 mod projects;
 mod queries;
 mod records;
 mod searches;
 mod stored;
+pub(crate) mod teller;
 mod updates;
 mod versions;
 

@@ -9,7 +9,7 @@ use scope_core::error::{Error, Result};
 
 use crate::atoms;
 use crate::capture::word_term;
-use crate::repository::nodes::past_pid;
+use crate::repository::teller::past_pid;
 
 /// The term of a value.
 pub fn decode<'a>(env: Env<'a>, bytes: &[u8]) -> Result<Term<'a>> {

@@ -11,6 +11,8 @@ const OPEN_ROW_BYTES: usize = 26;
 const SEGMENT_BYTES: usize = size_of::<Segment>() + 32;
 /// The part of the log's bytes that indexes of what is on the disk may take.
 const INDEX_PART: usize = 4;
+/// The part of a log's bytes that is left to the allocator.
+const ALLOCATOR_PART: usize = 8;
 /// The parts of a log's bytes that packing a block may take, and blocks that were read back.
 const SPILLING_PART: usize = 16;
 pub(super) const READ_BACK_PART: usize = 16;
@@ -234,14 +236,17 @@ impl Log {
         std::mem::take(&mut self.wants_disk)
     }
 
-    /// What the log itself may take in memory: something is beside it, and who spills packs blocks and keeps some of
-    /// those that were read back.
+    /// What the log itself may take in memory: something is beside it; who spills packs blocks, and keeps some of those
+    /// that were read back; and the allocator has gaps between blocks of other sizes, which count for the system.
     fn own_bytes(&self) -> usize {
         let spilling = match self.bounds.spills {
             true => self.bounds.bytes / SPILLING_PART + self.bounds.bytes / READ_BACK_PART,
             false => 0,
         };
-        self.bounds.bytes.saturating_sub(self.beside.0 + spilling)
+        let allocator = self.bounds.bytes / ALLOCATOR_PART;
+        self.bounds
+            .bytes
+            .saturating_sub(self.beside.0 + spilling + allocator)
     }
 
     /// A segment is on the disk now; false when it was dropped meanwhile.

@@ -3,6 +3,7 @@
 //! hold on to what is gone.
 
 mod damage;
+mod memory;
 mod model;
 mod plain;
 mod shelf;
