@@ -23,7 +23,7 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   @spec insights(ASTRepository.repository(), module() | FunctionData.key()) ::
           {:ok, RuntimeInsights.t() | nil} | {:error, :not_found | Error.t()}
   def insights(repository, {_, _, _} = key) do
-    with {:ok, _function} <- ASTRepository.get_function(repository, key),
+    with {:ok, _function} <- ASTRepository.get_function(repository, key, fields: [:ast_node_id]),
          {:ok, insights} <- of_function(repository, key),
          do: {:ok, Observed.with_variables(insights, repository, key)}
   end
