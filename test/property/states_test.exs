@@ -123,6 +123,19 @@ defmodule ElixirScope.Property.StatesTest do
     fine
   end
 
+  def again(x) do
+    y = x + 1
+    case y do
+      y when y > 0 ->
+        y = y * 10
+        mark(:inner, binding())
+        y
+    end
+    for i <- 1..300, do: {i}
+    mark(:outer, binding())
+    y
+  end
+
   def mark(place, visible) do
     {:current_stacktrace, stack} = Process.info(self(), :current_stacktrace)
     :ets.insert(@table, {:mark, self(), System.unique_integer([:monotonic]), place, visible, stack})
@@ -286,6 +299,27 @@ defmodule ElixirScope.Property.StatesTest do
       for {name, value} <- visible,
           do: assert({place, name, caller.bindings[name]} == {place, name, {:ok, value}})
     end
+  end
+
+  test "of a name that is bound again every version is told, and what is held no more is said", context do
+    %{repository: repository, module: module} = context
+    assert module.again(1) == 2
+    :ok = Capture.flush()
+    {:ok, calls} = TemporalBridge.get_events_for_process(repository, self(), types: [:call])
+    [inner, outer] = for %{function: :mark} = call <- calls, do: call
+
+    {:ok, then} = TemporalBridge.state_at(repository, self(), inner)
+    [_mark, frame] = then.stack
+    assert frame.bindings == %{x: {:ok, 1}, y: {:ok, 20}}
+
+    assert [{:x, _, {:ok, 1}}, {:y, one, {:ok, 2}}, {:y, two, {:ok, 2}}, {:y, three, {:ok, 20}}] =
+             frame.versions
+
+    assert one < two and two < three
+    refute Keyword.has_key?(then.missing, :bindings)
+
+    {:ok, then} = TemporalBridge.state_at(repository, self(), outer)
+    assert {:bindings, _} = List.keyfind(then.missing, :bindings, 0)
   end
 
   defp wait_until(fun) do

@@ -85,8 +85,8 @@ defmodule ElixirScope.Probe.Custom do
     run_us = positive(limits[:run_us], @run_us)
 
     account =
-      {:counters.new(@counters, [:write_concurrency]),
-       :erlang.convert_time_unit(run_us, :microsecond, :native), positive(limits[:slow_max], @slow_max)}
+      {:counters.new(@counters, []), :erlang.convert_time_unit(run_us, :microsecond, :native),
+       positive(limits[:slow_max], @slow_max)}
 
     :persistent_term.put({__MODULE__, module}, account)
     account

@@ -178,5 +178,7 @@ defmodule Mix.Tasks.ElixirScope.Insights do
   defp line(map) when is_map(map),
     do: Enum.map_join(map, ", ", fn {key, value} -> "#{key(key)} #{line(value)}" end)
 
+  # A process without a function of its own.
+  defp line(nil), do: "?"
   defp line(other), do: to_string(other)
 end

@@ -331,7 +331,7 @@ impl<'v, 'a> Told<'v, 'a> {
         let mut stack = Vec::with_capacity(state.stack.len());
         for call in &state.stack {
             let inside = self.list(&call.inside);
-            stack.push((call.token, self.event(call.began), inside).encode(env));
+            stack.push((call.token, self.event(call.began), inside, call.cut).encode(env));
         }
         let status = match state.status {
             Status::Running => "running",

@@ -30,12 +30,12 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
     %{process | missing: missing(process, found)}
   end
 
-  defp frame({token, began, inside}, events) do
+  defp frame({token, began, inside, _cut}, events) do
     event = events[began]
 
-    bindings =
-      for id <- inside, %{event_type: :binding} = bound <- [events[id]], name = name(bound), into: %{} do
-        {name, bound.metadata[:value] || :not_recorded}
+    versions =
+      for id <- inside, %{event_type: :binding} = bound <- [events[id]], name = name(bound) do
+        {name, bound.metadata[:version], bound.metadata[:value] || :not_recorded}
       end
 
     %{
@@ -45,7 +45,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       line: event.line,
       correlation_id: token,
       arguments: event.metadata[:value] || :not_recorded,
-      bindings: bindings,
+      bindings: Map.new(versions, fn {name, _version, value} -> {name, value} end),
+      versions: versions,
       event: event
     }
   end
@@ -87,6 +88,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       {:monitors, "the VM does not tell who monitors whom"},
       not found.messages_seen && {:mailbox, "arrivals at this process are not traced"},
       not found.links_seen && {:links, "links of this process are not traced, or there were none"},
+      Enum.any?(found.stack, &elem(&1, 3)) &&
+        {:bindings, "of each call only its newest 256 events are looked at"},
       process.state == :not_recorded && {:state, "no result or argument of a callback was recorded"},
       not found.from_birth && {:past, "its beginning is not in what was looked at"},
       found.more_before && {:stack, "what began before #{elem(found.window, 0)} is not known"},

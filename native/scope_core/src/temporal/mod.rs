@@ -9,6 +9,8 @@
 mod basis;
 mod budget;
 mod deaths;
+#[cfg(all(test, not(loom)))]
+mod deaths_test;
 mod edges;
 mod happening;
 mod messages;

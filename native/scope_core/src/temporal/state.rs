@@ -14,6 +14,8 @@ pub struct OpenCall {
     pub began: u32,
     /// What happened in it so far: bindings, values of expressions, branches.
     pub inside: Vec<u32>,
+    /// There was more than is held.
+    pub cut: bool,
     /// It is a callback, or what one jumped to.
     in_place: bool,
 }
@@ -157,6 +159,7 @@ impl ProcessState {
             token: event.token,
             began: at,
             inside: Vec::new(),
+            cut: false,
             in_place: self.stack.is_empty() && (jumped || self.in_callback == Some(at)),
         });
     }
@@ -192,6 +195,7 @@ impl ProcessState {
         if let Some(call) = call {
             if call.inside.len() >= INSIDE_MAX {
                 call.inside.remove(0);
+                call.cut = true;
             }
             call.inside.push(at);
         }
