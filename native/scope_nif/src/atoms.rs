@@ -281,4 +281,5 @@ rustler::atoms! {
     is_null,
     is_true,
     cancelled,
+    always,
 }

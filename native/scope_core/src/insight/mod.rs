@@ -7,16 +7,20 @@
 mod analysis;
 mod bursts;
 mod cascades;
+mod causes;
 mod confidence;
 mod facts;
 mod messages;
 mod processes;
+mod times;
 mod values;
 
 pub use analysis::{Analysis, Gap, Sources};
 pub use bursts::Buckets;
 pub use cascades::{Cascade, Cascades};
+pub use causes::Causes;
 pub use confidence::{confidence, wilson_half_width};
 pub use facts::{Collections, Concurrency, FunctionFacts, Scheduling};
 pub use messages::{Flow, FlowKey};
 pub use processes::{Exit, ProcessEvent, Spawns};
+pub use times::{Bounds as CauseBounds, Repeats, Sample, Seen, Times, Worst};
