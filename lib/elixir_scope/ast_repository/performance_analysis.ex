@@ -137,8 +137,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis do
            ),
          kinds:
            for({kind, answer} <- answers, into: %{}) do
-             {kind,
-              %{examined: answer.examined, found: length(answer.findings), unknown: answer.unknown}}
+             {kind, %{examined: answer.examined, found: length(answer.findings), unknown: answer.unknown}}
            end,
          sources: facts.causes.sources,
          events: facts.causes.events,

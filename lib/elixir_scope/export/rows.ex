@@ -149,7 +149,8 @@ defmodule ElixirScope.Export.Rows do
 
     try do
       with :ok <- directory(opts.path),
-           {:ok, file} <- Core.Repository.answer_file(answer, opts.format, temporary) |> not_written(opts.path),
+           {:ok, file} <-
+             Core.Repository.answer_file(answer, opts.format, temporary) |> not_written(opts.path),
            {:ok, written} <- steps(file, opts, deadline) |> not_written(opts.path),
            :ok <- rename(temporary, opts.path) do
         {:ok, written}

@@ -8,7 +8,16 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Facts do
   alias ElixirScope.ASTRepository.Query.Admission
   alias ElixirScope.Core
 
-  defstruct [:repository, :functions, :causes, :times, :total_self_us, dropped: 0, evicted: 0, seen_share: 1.0]
+  defstruct [
+    :repository,
+    :functions,
+    :causes,
+    :times,
+    :total_self_us,
+    dropped: 0,
+    evicted: 0,
+    seen_share: 1.0
+  ]
 
   @functions """
   select function_key, function, ast_node_id, module_name, file, line, visibility, cyclomatic_complexity, lines_of_code, calls,

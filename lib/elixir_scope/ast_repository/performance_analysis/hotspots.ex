@@ -23,7 +23,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
           share = share(own, facts.total_self_us),
           share >= @share_min do
         finding(facts, :hotspot_self, row["function_key"],
-          what: "#{row["function"]} takes #{time(own)} of its own in #{row["calls"]} calls, #{percent(share)} of all",
+          what:
+            "#{row["function"]} takes #{time(own)} of its own in #{row["calls"]} calls, #{percent(share)} of all",
           evidence: %{
             self_us: own,
             self_share: share,
@@ -83,7 +84,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
          %{rho: rho, p: p, n: n} <- Statistics.spearman(pairs) do
       overall =
         finding(facts, :complexity_time, nil,
-          what: "complexity and time per call #{words(rho, p)} (rho #{Float.round(rho, 2)}, p #{small(p)}, #{n} functions)",
+          what:
+            "complexity and time per call #{words(rho, p)} (rho #{Float.round(rho, 2)}, p #{small(p)}, #{n} functions)",
           evidence: %{rho: rho, p: p, functions: n},
           weight: 1.0e18,
           confidence: 1.0 - p,
@@ -97,7 +99,11 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
       answer([overall | both(facts, rows)], length(rows))
     else
       _ ->
-        answer([], length(rows), "#{length(rows)} functions ran: too few, or all alike, to tell whether complexity and time go together")
+        answer(
+          [],
+          length(rows),
+          "#{length(rows)} functions ran: too few, or all alike, to tell whether complexity and time go together"
+        )
     end
   end
 

@@ -36,7 +36,9 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Latency do
 
     {cause, most} = Enum.max_by(parts, &elem(&1, 1))
     total = times.inclusive_ns
-    text = "#{percent(share(most, total))} of the #{time(us(total))} of #{name(times.function)} #{words(cause)}"
+
+    text =
+      "#{percent(share(most, total))} of the #{time(us(total))} of #{name(times.function)} #{words(cause)}"
 
     finding(facts, :latency, times.function,
       what: text,
@@ -52,7 +54,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Latency do
         callees_share: share(parts[:callees], total),
         messages_share: share(parts[:messages], total),
         collection_share: share(parts[:collection], total),
-        not_seen: for({source, false} <- sources, source in [:messages, :scheduling, :collections], do: source),
+        not_seen:
+          for({source, false} <- sources, source in [:messages, :scheduling, :collections], do: source),
         slowest_event: event(times.slowest),
         longest_wait_event: event(times.longest_wait),
         longest_collection_event: event(times.longest_gc)
@@ -84,10 +87,12 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Latency do
   end
 
   defp step(:own, _facts, _times),
-    do: "measure its parts with expression points; trace: [:scheduling, :garbage_collection] tells waiting from work"
+    do:
+      "measure its parts with expression points; trace: [:scheduling, :garbage_collection] tells waiting from work"
 
   defp step(:messages, _facts, _times),
-    do: "follow the longest wait to who was asked: TemporalBridge.what_caused/2 of the event"
+    do:
+      "follow the longest wait to who was asked: ElixirScope.ASTRepository.TemporalBridge.causes/2 of the event"
 
   defp step(:collection, _facts, _times),
     do: "it makes much garbage, or runs on a large heap: stream, or do it in a process of its own"

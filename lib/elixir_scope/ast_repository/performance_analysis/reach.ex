@@ -54,7 +54,10 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Reach do
   # Nothing leads to it: neither from what ran, nor from what may be called from outside.
   def find(:dead_code, facts, _request) do
     with {:ok, %{rows: edges}} <-
-           ASTRepository.sql(facts.repository, "select caller, callee, kind from edges where caller is not null"),
+           ASTRepository.sql(
+             facts.repository,
+             "select caller, callee, kind from edges where caller is not null"
+           ),
          {:ok, documentation} <- field(facts.repository, :documentation),
          {:ok, callbacks} <- callbacks(facts.repository) do
       ran = for row <- executed(facts), do: row["module_name"], into: MapSet.new()
@@ -88,7 +91,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Reach do
             next_step:
               if(private,
                 do: "remove it",
-                else: "look for callers outside of the project and by name (apply); then deprecate or remove it"
+                else:
+                  "look for callers outside of the project and by name (apply); then deprecate or remove it"
               )
           )
         end
@@ -180,5 +184,4 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Reach do
          do: event,
          else: (_ -> nil)
   end
-
 end

@@ -27,7 +27,9 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Regressions do
             matters?(kind, one, request),
             do: Map.put(one, :adjusted_p, p)
 
-      unknown = unknown || if(compared == [], do: "no function has #{request.min_samples} activations on both sides")
+      unknown =
+        unknown || if(compared == [], do: "no function has #{request.min_samples} activations on both sides")
+
       answer(Enum.map(changed, &of(kind, facts, &1, changed)), length(compared), unknown)
     end
   end

@@ -36,7 +36,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Repeats do
           confidence: 0.4 + 0.6 * share,
           next_step:
             if(pair.equal > 0,
-              do: "ask once and keep the answer: #{pair.equal} of the calls had arguments that were there before",
+              do:
+                "ask once and keep the answer: #{pair.equal} of the calls had arguments that were there before",
               else: "ask for all of them at once: make #{name(pair.callee)} take a list"
             )
         )
@@ -72,7 +73,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Repeats do
       unknown(facts) ||
         if(facts.causes.sources.values,
           do: nil,
-          else: "no arguments were recorded: observe with capture: [:arguments]"
+          else: "no arguments were recorded: observe with capture: [:args]"
         )
 
     answer(findings, length(facts.causes.repeats), missing)

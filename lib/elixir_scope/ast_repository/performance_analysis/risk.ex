@@ -55,7 +55,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Risk do
   end
 
   defp step(%{"errors" => errors}, _crap, _request) when errors > 0,
-    do: "follow its first failure: TemporalBridge.what_caused/2 of failed_event"
+    do: "follow its first failure: ElixirScope.ASTRepository.TemporalBridge.causes/2 of failed_event"
 
   defp step(_row, _crap, _request), do: "test its branches before it is changed, or split it"
 

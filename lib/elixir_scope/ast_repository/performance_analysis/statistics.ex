@@ -32,8 +32,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Statistics do
   def mann_whitney(first, second) do
     {m, n} = {length(first), length(second)}
 
-    {ranked, ties} =
-      ranks(Enum.map(first, &{&1, 1}) ++ Enum.map(second, &{&1, 2}))
+    {ranked, ties} = ranks(Enum.map(first, &{&1, 1}) ++ Enum.map(second, &{&1, 2}))
 
     sum = for({_value, 1, rank} <- ranked, do: rank) |> Enum.sum()
     u = sum - m * (m + 1) / 2
@@ -59,8 +58,9 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Statistics do
     |> Enum.reduce({[], [], 0}, fn run, {ranked, ties, before} ->
       count = length(run)
       rank = before + (count + 1) / 2
-      {Enum.reduce(run, ranked, fn {value, label}, all -> [{value, label, rank} | all] end),
-       [count | ties], before + count}
+
+      {Enum.reduce(run, ranked, fn {value, label}, all -> [{value, label, rank} | all] end), [count | ties],
+       before + count}
     end)
     |> then(fn {ranked, ties, _} -> {ranked, ties} end)
   end

@@ -35,8 +35,7 @@ defmodule ElixirScope.ASTRepository.QueryEngine.CacheManager do
   def new(repository) do
     with {:ok, handle} <- Handle.repository(repository),
          do:
-           {:ok,
-            %__MODULE__{repository: handle, bytes_max: handle.configuration.cache_size_mb * 1024 * 1024}}
+           {:ok, %__MODULE__{repository: handle, bytes_max: handle.configuration.cache_size_mb * 1024 * 1024}}
   end
 
   @doc "Answers a question, and keeps the answer, whatever it cost."
