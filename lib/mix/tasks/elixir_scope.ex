@@ -9,6 +9,7 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.import` - reads source, runs nothing
     * `mix elixir_scope.query` - asks a saved repository, as a pipeline or in SQL
     * `mix elixir_scope.explain` - tells how a question is answered
+    * `mix elixir_scope.analyze` - tells where time goes, what is done twice, what got slower, what is risky
     * `mix elixir_scope.search` - finds code by code
     * `mix elixir_scope.findings` - shows what in the source is worth a second look
     * `mix elixir_scope.describe` - says what a module is

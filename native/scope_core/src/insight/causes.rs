@@ -4,17 +4,18 @@
 //! was the innermost, and a sample of its durations, build by build. Of each pair of a function and one it called: how often
 //! a single activation called it, and how often with equal arguments.
 //!
-//! A chain of tail calls of one function, and its recursion, are one activation here: `each([h | t])` that asks the database
-//! for each element asks as often as there are elements.
+//! The log closes an activation where it makes a tail call: `def page(n), do: Enum.map(1..n, &item/1)` is over before the first
+//! item. Here it goes on, as its author sees it, for as long as what follows is what its source calls (`Calls`), or a chain of
+//! tail calls of its own: `each([h | t])` that asks the database for each element is one activation, however long the list.
 
 use std::time::Instant;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
-use crate::export::{Change, Item, Pages, Replay};
+use crate::export::{Item, Pages};
 use crate::ingest::{EventFilter, EventKind, RuntimeStore};
 use crate::insight::times::{Bounds, Ended, Repeats, Seen, Times};
 
@@ -28,8 +29,35 @@ const ARGUMENTS_MAX: usize = 4096;
 const SAMPLES_MAX: usize = 4 * 1024 * 1024;
 /// Calls whose answer is waited for.
 const WAITING_MAX: usize = 64 * 1024;
-/// The tag of a `GenServer.call`'s message.
+/// The tags of a `GenServer.call`'s message, and of its answer, which has the same key.
 const TAG_CALL: u8 = 1;
+const TAG_REPLY: u8 = 3;
+
+/// Processes with nothing but what tail calls left, before these are counted.
+const IDLE_MAX: usize = 64 * 1024;
+/// Activations of one process that are followed.
+const NODES_MAX: usize = 64 * 1024;
+
+/// What the source says that functions call.
+#[derive(Default)]
+pub struct Calls {
+    known: AHashSet<FunctionKey>,
+    pairs: AHashSet<(FunctionKey, FunctionKey)>,
+}
+
+impl Calls {
+    pub fn add(&mut self, caller: FunctionKey, callee: FunctionKey) {
+        self.known.insert(caller);
+        self.pairs.insert((caller, callee));
+    }
+
+    fn has(&self, caller: FunctionKey, callee: FunctionKey) -> bool {
+        match self.known.contains(&caller) {
+            true => self.pairs.contains(&(caller, callee)),
+            false => caller == callee,
+        }
+    }
+}
 
 #[derive(Default)]
 struct Callee {
@@ -41,28 +69,34 @@ struct Callee {
     equal_most: u64,
 }
 
-/// What one activation did so far.
-#[derive(Default)]
-struct Doing {
-    began: u64,
+/// One activation, as its author sees it.
+struct Node {
+    number: u32,
+    token: u64,
+    build: u64,
+    began_ns: u64,
+    opened: u64,
+    last_ns: u64,
+    children_ns: u64,
+    /// The log has closed it with a tail call; nothing was called since.
+    left: bool,
+    fresh: bool,
+    /// It went on after a tail call: then its length is from its beginning to what came of it last.
+    went_on: bool,
+    /// Its arguments were seen before in the same activation.
+    repeated: bool,
+    /// The call that it answers.
+    serves: Option<Asked>,
     callees: AHashMap<u32, Callee>,
     /// Callee and hash of its arguments, how often.
     arguments: AHashMap<(u32, u64), u64>,
 }
 
-/// Beside each frame.
-#[derive(Default)]
-struct Beside {
-    doing: Option<Box<Doing>>,
-    /// Its arguments were seen before in the same activation.
-    repeated: bool,
-    /// The call that it answers: process, frame, since when.
-    serves: Option<Asked>,
-}
+type Process = (u64, bool);
 
 #[derive(Clone, Copy)]
 struct Asked {
-    process: (u64, bool),
+    process: Process,
     token: u64,
     at_ns: u64,
     event: u64,
@@ -70,19 +104,18 @@ struct Asked {
 
 #[derive(Default)]
 struct Seat {
-    beside: Vec<Beside>,
-    /// What a tail call hands on: its depth, and what was done.
-    handed: Option<(usize, u32, Box<Doing>)>,
+    nodes: Vec<Node>,
     out: Option<(u64, u64)>,
     collecting: Option<(u64, u64)>,
     /// The last event, when it may have been the beginning of a wait.
     last: Option<(u64, u64)>,
+    last_ns: u64,
 }
 
 #[derive(Default)]
 pub struct Causes {
-    replay: Replay,
-    seats: Vec<Seat>,
+    calls: Calls,
+    seats: AHashMap<Process, Seat>,
     numbers: AHashMap<FunctionKey, u32>,
     pub functions: Vec<Times>,
     pairs: AHashMap<(u32, u32), Repeats>,
@@ -93,15 +126,22 @@ pub struct Causes {
     pub last_ns: u64,
     /// What was not told apart, for want of room.
     pub untold: u64,
+    /// Ends whose beginning is not in the log.
+    pub unmatched: u64,
     sampled: usize,
+    samples: usize,
 }
 
 impl Causes {
     /// Reads the log.
     ///
     /// Errors: `Timeout`, `Cancelled`; `Corrupt` when events on the disk cannot be read back.
-    pub fn of(store: &RuntimeStore, bounds: &Bounds<'_>) -> Result<Causes> {
-        let mut causes = Causes::default();
+    pub fn of(store: &RuntimeStore, calls: Calls, bounds: &Bounds<'_>) -> Result<Causes> {
+        let mut causes = Causes {
+            calls,
+            samples: bounds.samples,
+            ..Causes::default()
+        };
         let mut pages = Pages::new(EventFilter {
             from_ns: bounds.from_ns,
             to_ns: bounds.to_ns,
@@ -113,7 +153,7 @@ impl Causes {
                 break;
             }
             for item in &page {
-                causes.take(item, bounds.samples);
+                causes.take(item);
             }
             if Instant::now() >= bounds.until {
                 return Err(Error::Timeout {
@@ -125,7 +165,7 @@ impl Causes {
                 return Err(Error::Cancelled { what: "analysis" });
             }
         }
-        causes.end();
+        causes.end(|_| true);
         Ok(causes)
     }
 
@@ -134,10 +174,6 @@ impl Causes {
             let key = |number: &u32| self.functions[*number as usize].key;
             (key(caller), key(callee), *repeats)
         })
-    }
-
-    pub fn unmatched(&self) -> u64 {
-        self.replay.unmatched
     }
 
     fn number(&mut self, key: FunctionKey) -> Option<u32> {
@@ -154,173 +190,179 @@ impl Causes {
         Some(number)
     }
 
-    pub fn take(&mut self, item: &Item, samples: usize) {
+    pub fn take(&mut self, item: &Item) {
         self.events += 1;
         self.first_ns.get_or_insert(item.at_ns);
         self.last_ns = self.last_ns.max(item.at_ns);
-        let change = self.replay.take(item);
-        if self.seats.len() < self.replay.stacks.len() {
-            self.seats
-                .resize_with(self.replay.stacks.len(), Seat::default);
+        let process = (item.process, item.local);
+        if self.seats.len() >= IDLE_MAX && !self.seats.contains_key(&process) {
+            self.end(|seat| seat.nodes.iter().all(|node| node.left));
         }
-        match change {
-            Change::Opened { process, depth } => {
-                self.opened(item, process, depth);
-                self.seats[process as usize].last = Some((item.at_ns, item.id));
+        let mut seat = self.seats.remove(&process).unwrap_or_default();
+        // Within a process time does not go back; a column's rounding must not say otherwise.
+        let at_ns = item.at_ns.max(seat.last_ns);
+        seat.last_ns = at_ns;
+        match item.kind {
+            EventKind::Enter => {
+                self.opened(item, &mut seat, at_ns);
+                seat.last = Some((at_ns, item.id));
             }
-            Change::Closed {
-                process,
-                frame,
-                depth,
-                kind,
-                at_ns,
-                inclusive_ns,
-                self_ns,
-                ..
-            } => {
-                let ended = Ended {
-                    function: frame.point.function,
-                    build: frame.point.build,
-                    opened: frame.opened,
-                    kind,
-                    at_ns,
-                    inclusive_ns,
-                    self_ns,
-                };
-                self.closed(process, depth, &ended, samples);
-                self.seats[process as usize].last = Some((at_ns, item.id));
-                self.release(process);
+            kind if kind.is_end() => {
+                self.closed(item, &mut seat, at_ns);
+                seat.last = Some((at_ns, item.id));
             }
-            Change::Other { process } => {
-                self.within(item, process);
-                self.release(process);
-            }
-            Change::Unmatched => {}
+            EventKind::ProcessExit => self.settle_down_to(&mut seat, 0),
+            _ => self.within(item, &mut seat, at_ns),
+        }
+        if !seat.nodes.is_empty() || seat.out.is_some() || seat.collecting.is_some() {
+            self.seats.insert(process, seat);
         }
     }
 
-    fn opened(&mut self, item: &Item, process: u32, depth: usize) {
+    fn opened(&mut self, item: &Item, seat: &mut Seat, at_ns: u64) {
         self.seen.calls = true;
-        let function = self.replay.frames(process)[depth].point.function;
-        let Some(number) = self.number(function) else {
+        let Some(point) = item.point else { return };
+        let Some(number) = self.number(point.function) else {
             return;
         };
-        let seat = &mut self.seats[process as usize];
-        seat.beside.resize_with(depth, Beside::default);
-        let mut beside = Beside::default();
-        // What a tail call of its own goes on with is one activation.
-        match seat.handed.take() {
-            Some((at, own, doing)) if at == depth && own == number => beside.doing = Some(doing),
-            Some((_, own, doing)) => self.settle(own, *doing),
-            None => {}
+        if seat.nodes.len() >= NODES_MAX {
+            self.untold += 1;
+            return;
         }
-        self.seats[process as usize].beside.push(beside);
-        let Some(owner) = self.owner(process, depth, function) else {
-            return;
-        };
+        let open = seat.nodes.iter().rposition(|node| !node.left);
+        let base = open.map_or(0, |at| at + 1);
+        let key = |node: &Node| self.functions[node.number as usize].key;
+        // Among what tail calls left open: whose source calls it, the innermost first.
+        let caller = (base..seat.nodes.len())
+            .rev()
+            .find(|at| self.calls.has(key(&seat.nodes[*at]), point.function));
+        if let Some(caller) = caller {
+            let jumped = caller + 1 == seat.nodes.len() && seat.nodes[caller].fresh;
+            let same = (base..=caller).find(|at| seat.nodes[*at].number == number);
+            if let Some(same) = same.filter(|_| jumped) {
+                // Round and round by tail calls: it goes on.
+                self.settle_down_to(seat, same + 1);
+                let node = &mut seat.nodes[same];
+                node.left = false;
+                node.went_on = true;
+                node.token = item.token;
+                return;
+            }
+            self.settle_down_to(seat, caller + 1);
+        } else {
+            self.settle_down_to(seat, base);
+        }
         let hash = item
             .blob
             .as_deref()
             .filter(|blob| !blob.is_empty())
             .map(xxh3_64);
         self.seen.values |= hash.is_some();
-        let opened = self.replay.frames(process)[owner].opened;
-        let seat = &mut self.seats[process as usize];
-        let doing = seat.beside[owner].doing.get_or_insert_with(Box::default);
-        if doing.began == 0 {
-            doing.began = opened;
+        let repeated = self.called(seat, number, hash);
+        seat.nodes.push(Node {
+            number,
+            token: item.token,
+            build: point.build,
+            began_ns: at_ns,
+            opened: item.id,
+            last_ns: at_ns,
+            children_ns: 0,
+            left: false,
+            fresh: false,
+            went_on: false,
+            repeated,
+            serves: None,
+            callees: AHashMap::new(),
+            arguments: AHashMap::new(),
+        });
+    }
+
+    /// Counts a call by who stands uppermost. Says whether its arguments were there before.
+    fn called(&mut self, seat: &mut Seat, number: u32, hash: Option<u64>) -> bool {
+        if let Some(top) = seat.nodes.last_mut() {
+            top.fresh = false;
         }
-        if doing.callees.len() >= CALLEES_MAX && !doing.callees.contains_key(&number) {
+        let Some(owner) = owner(&seat.nodes, seat.nodes.len(), number) else {
+            return false;
+        };
+        let node = &mut seat.nodes[owner];
+        if node.callees.len() >= CALLEES_MAX && !node.callees.contains_key(&number) {
             self.untold += 1;
-            return;
+            return false;
         }
-        let callee = doing.callees.entry(number).or_default();
+        let callee = node.callees.entry(number).or_default();
         callee.calls += 1;
-        let Some(hash) = hash else { return };
+        let Some(hash) = hash else { return false };
         callee.valued += 1;
-        if doing.arguments.len() < ARGUMENTS_MAX || doing.arguments.contains_key(&(number, hash)) {
-            let times = doing.arguments.entry((number, hash)).or_default();
-            *times += 1;
-            if *times > 1 {
-                callee.equal += 1;
-                callee.equal_most = callee.equal_most.max(*times);
-                seat.beside[depth].repeated = true;
-            }
-        } else {
+        let known = node.arguments.contains_key(&(number, hash));
+        if !known && node.arguments.len() >= ARGUMENTS_MAX {
             self.untold += 1;
+            return false;
         }
+        let times = node.arguments.entry((number, hash)).or_default();
+        *times += 1;
+        if *times > 1 {
+            callee.equal += 1;
+            callee.equal_most = callee.equal_most.max(*times);
+        }
+        *times > 1
     }
 
-    /// The frame that called: the outermost of a run of one function. `None` for what nobody called, and for recursion.
-    fn owner(&self, process: u32, depth: usize, function: FunctionKey) -> Option<usize> {
-        let frames = self.replay.frames(process);
-        let mut owner = depth.checked_sub(1)?;
-        let caller = frames[owner].point.function;
-        if caller == function {
-            return None;
-        }
-        while owner > 0 && frames[owner - 1].point.function == caller {
-            owner -= 1;
-        }
-        (owner < self.seats[process as usize].beside.len()).then_some(owner)
-    }
-
-    fn closed(&mut self, process: u32, depth: usize, ended: &Ended, samples: usize) {
-        let seat = &mut self.seats[process as usize];
-        let beside = match depth < seat.beside.len() {
-            true => seat.beside.remove(depth),
-            false => Beside::default(),
-        };
-        if let Some((_, own, doing)) = seat.handed.take() {
-            self.settle(own, *doing);
-        }
-        let Some(number) = self.number(ended.function) else {
+    fn closed(&mut self, item: &Item, seat: &mut Seat, at_ns: u64) {
+        let found = seat
+            .nodes
+            .iter()
+            .rposition(|node| node.token == item.token && !node.left);
+        let Some(at) = found else {
+            self.unmatched += 1;
             return;
         };
-        if let Some(owner) = self.owner(process, depth, ended.function) {
-            let doing = self.seats[process as usize].beside[owner].doing.as_mut();
-            if let Some(callee) = doing.and_then(|doing| doing.callees.get_mut(&number)) {
-                callee.ns += ended.inclusive_ns;
-                if beside.repeated {
-                    callee.equal_ns += ended.inclusive_ns;
-                }
-            }
+        self.settle_down_to(seat, at + 1);
+        let node = &mut seat.nodes[at];
+        node.last_ns = at_ns;
+        if item.kind == EventKind::Tail {
+            node.left = true;
+            node.fresh = true;
+            node.went_on = true;
+            return;
         }
-        if let Some(asked) = beside.serves {
-            self.answered(asked, ended.at_ns);
-        }
-        if let Some(doing) = beside.doing {
-            match ended.kind == EventKind::Tail {
-                true => self.seats[process as usize].handed = Some((depth, number, doing)),
-                false => self.settle(number, *doing),
-            }
-        }
-        let room = self.sampled < SAMPLES_MAX;
-        let times = &mut self.functions[number as usize];
-        times.ended += 1;
-        times.inclusive_ns += ended.inclusive_ns;
-        times.self_ns += ended.self_ns;
-        times.slowest.note(ended.inclusive_ns, ended.opened);
-        times.slowest_self.note(ended.self_ns, ended.opened);
-        if ended.kind == EventKind::Error {
-            times.errors += 1;
-            if times.failed == 0 {
-                times.failed = ended.opened;
-            }
-        }
-        if samples > 0 && matches!(ended.kind, EventKind::Return | EventKind::Tail) {
-            self.sampled += usize::from(times.sample(ended, samples, room));
+        let exact = item.duration_ns.filter(|_| !node.went_on);
+        self.settle(seat, item.kind, exact);
+    }
+
+    /// Ends what stands from `until` on, the uppermost first.
+    fn settle_down_to(&mut self, seat: &mut Seat, until: usize) {
+        while seat.nodes.len() > until {
+            self.settle(seat, EventKind::Tail, None);
         }
     }
 
-    /// Adds what an activation did to the sums.
-    fn settle(&mut self, caller: u32, doing: Doing) {
-        for (callee, one) in doing.callees {
-            if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&(caller, callee)) {
+    /// Ends the uppermost activation.
+    fn settle(&mut self, seat: &mut Seat, kind: EventKind, exact_ns: Option<u64>) {
+        let Some(node) = seat.nodes.pop() else { return };
+        let ns = exact_ns.unwrap_or_else(|| node.last_ns.saturating_sub(node.began_ns));
+        if let Some(below) = seat.nodes.last_mut() {
+            below.children_ns += ns;
+            below.last_ns = below.last_ns.max(node.last_ns);
+        }
+        if let Some(owner) = owner(&seat.nodes, seat.nodes.len(), node.number)
+            && let Some(callee) = seat.nodes[owner].callees.get_mut(&node.number)
+        {
+            callee.ns += ns;
+            if node.repeated {
+                callee.equal_ns += ns;
+            }
+        }
+        if let Some(asked) = node.serves {
+            self.answered(asked, node.last_ns);
+        }
+        for (callee, one) in node.callees {
+            let pair = (node.number, callee);
+            if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&pair) {
                 self.untold += 1;
                 continue;
             }
-            let pair = self.pairs.entry((caller, callee)).or_default();
+            let pair = self.pairs.entry(pair).or_default();
             pair.activations += 1;
             pair.calls += one.calls;
             pair.ns += one.ns;
@@ -330,32 +372,38 @@ impl Causes {
             if one.calls > pair.most {
                 pair.most = one.calls;
                 pair.most_ns = one.ns;
-                pair.most_event = doing.began;
+                pair.most_event = node.opened;
             }
             if one.equal_most > pair.equal_most {
                 pair.equal_most = one.equal_most;
-                pair.equal_most_event = doing.began;
+                pair.equal_most_event = node.opened;
             }
+        }
+        let ended = Ended {
+            build: node.build,
+            opened: node.opened,
+            inclusive_ns: ns,
+            self_ns: ns.saturating_sub(node.children_ns),
+        };
+        let room = self.sampled < SAMPLES_MAX;
+        let times = &mut self.functions[node.number as usize];
+        times.ended(&ended, kind);
+        if self.samples > 0 && matches!(kind, EventKind::Return | EventKind::Tail) {
+            self.sampled += usize::from(times.sample(&ended, self.samples, room));
         }
     }
 
-    fn within(&mut self, item: &Item, process: u32) {
-        let top = self
-            .replay
-            .frames(process)
-            .last()
-            .map(|frame| frame.point.function);
-        let number = top.and_then(|top| self.number(top));
-        let seat = &mut self.seats[process as usize];
+    fn within(&mut self, item: &Item, seat: &mut Seat, at_ns: u64) {
+        let number = seat.nodes.last().map(|node| node.number as usize);
         match item.kind {
             EventKind::ScheduledOut => {
                 self.seen.scheduling = true;
-                seat.out = Some((item.at_ns, item.id));
+                seat.out = Some((at_ns, item.id));
             }
             EventKind::ScheduledIn => {
-                if let (Some((at_ns, event)), Some(number)) = (seat.out.take(), number) {
-                    let ns = item.at_ns.saturating_sub(at_ns);
-                    let times = &mut self.functions[number as usize];
+                if let (Some((since_ns, event)), Some(number)) = (seat.out.take(), number) {
+                    let ns = at_ns.saturating_sub(since_ns);
+                    let times = &mut self.functions[number];
                     times.off_ns += ns;
                     times.offs += 1;
                     times.longest_wait.note(ns, event);
@@ -363,12 +411,12 @@ impl Causes {
             }
             EventKind::GcBegin => {
                 self.seen.collections = true;
-                seat.collecting = Some((item.at_ns, item.id));
+                seat.collecting = Some((at_ns, item.id));
             }
             EventKind::GcEnd => {
-                if let (Some((at_ns, event)), Some(number)) = (seat.collecting.take(), number) {
-                    let ns = item.at_ns.saturating_sub(at_ns);
-                    let times = &mut self.functions[number as usize];
+                if let (Some((since_ns, event)), Some(number)) = (seat.collecting.take(), number) {
+                    let ns = at_ns.saturating_sub(since_ns);
+                    let times = &mut self.functions[number];
                     times.gc_ns += ns;
                     times.collections += 1;
                     times.longest_gc.note(ns, event);
@@ -376,23 +424,25 @@ impl Causes {
             }
             EventKind::Sent | EventKind::MessageSent => {
                 self.seen.messages = true;
-                self.sent(item, process);
-                self.seats[process as usize].last = Some((item.at_ns, item.id));
+                self.sent(item, seat, at_ns);
+                self.replied(item, seat, at_ns);
+                seat.last = Some((at_ns, item.id));
             }
+            EventKind::MessageArrived => self.replied(item, seat, at_ns),
             EventKind::Received => {
                 self.seen.messages = true;
-                self.received(item, process, number);
-                self.seats[process as usize].last = Some((item.at_ns, item.id));
+                self.received(item, seat, at_ns);
+                seat.last = Some((at_ns, item.id));
             }
             _ => {}
         }
     }
 
-    fn sent(&mut self, item: &Item, process: u32) {
+    fn sent(&mut self, item: &Item, seat: &Seat, at_ns: u64) {
         let Some(peer) = item.message().filter(|peer| peer.tag == TAG_CALL) else {
             return;
         };
-        let Some(frame) = self.replay.frames(process).last() else {
+        let Some(node) = seat.nodes.last() else {
             return;
         };
         if self.asked.len() >= WAITING_MAX {
@@ -402,79 +452,88 @@ impl Causes {
         }
         self.asked.entry(peer.key).or_insert(Asked {
             process: (item.process, item.local),
-            token: frame.token,
-            at_ns: item.at_ns,
+            token: node.token,
+            at_ns,
             event: item.id,
         });
     }
 
-    fn received(&mut self, item: &Item, process: u32, number: Option<u32>) {
-        let peer = item.message();
-        if let Some(asked) = peer.and_then(|peer| self.asked.remove(&peer.key)) {
+    /// An answer, on its way or there.
+    fn replied(&mut self, item: &Item, seat: &mut Seat, at_ns: u64) {
+        let Some(peer) = item.message().filter(|peer| peer.tag == TAG_REPLY) else {
+            return;
+        };
+        let Some(asked) = self.asked.remove(&peer.key) else {
+            return;
+        };
+        match asked.process == (item.process, item.local) {
+            true => waited(&mut self.functions, seat, asked, at_ns),
+            false => self.answered(asked, at_ns),
+        }
+    }
+
+    fn received(&mut self, item: &Item, seat: &mut Seat, at_ns: u64) {
+        let asked = item.message().and_then(|peer| self.asked.remove(&peer.key));
+        let Some(node) = seat.nodes.last_mut() else {
+            return;
+        };
+        if asked.is_some() {
             // Its answer comes when the activation that took it ends.
-            let depth = self.replay.frames(process).len();
-            let seat = &mut self.seats[process as usize];
-            if let Some(beside) = depth.checked_sub(1).and_then(|at| seat.beside.get_mut(at)) {
-                beside.serves = Some(asked);
-            }
+            node.serves = asked;
             return;
         }
         // A `receive`: it waited since the process did something last.
-        let seat = &self.seats[process as usize];
-        if let (Some((at_ns, event)), Some(number)) = (seat.last, number) {
-            let ns = item.at_ns.saturating_sub(at_ns);
-            let times = &mut self.functions[number as usize];
-            times.message_ns += ns;
-            times.messages += 1;
-            times.longest_wait.note(ns, event);
-        }
-    }
-
-    /// The one who asked has waited until now.
-    fn answered(&mut self, asked: Asked, at_ns: u64) {
-        let stacks = &self.replay.stacks;
-        let stack = stacks
-            .iter()
-            .find(|stack| (stack.word, stack.local) == asked.process);
-        let frame = stack.and_then(|stack| {
-            let frames = stack.frames.iter();
-            frames.rev().find(|frame| frame.token == asked.token)
-        });
-        let Some(number) = frame.and_then(|frame| self.numbers.get(&frame.point.function)) else {
+        let Some((since_ns, event)) = seat.last else {
             return;
         };
-        let ns = at_ns.saturating_sub(asked.at_ns);
-        let times = &mut self.functions[*number as usize];
+        let ns = at_ns.saturating_sub(since_ns);
+        let times = &mut self.functions[node.number as usize];
         times.message_ns += ns;
         times.messages += 1;
-        times.longest_wait.note(ns, asked.event);
+        times.longest_wait.note(ns, event);
     }
 
-    fn release(&mut self, process: u32) {
-        let seat = &self.seats[process as usize];
-        if self.replay.frames(process).is_empty() && seat.out.is_none() && seat.handed.is_none() {
-            self.seats[process as usize] = Seat::default();
-            self.replay.forget(process);
+    /// Somebody else has waited until now.
+    fn answered(&mut self, asked: Asked, at_ns: u64) {
+        if let Some(seat) = self.seats.get_mut(&asked.process) {
+            waited(&mut self.functions, seat, asked, at_ns);
         }
     }
 
-    /// What is still open counts as far as it came.
-    fn end(&mut self) {
-        for process in 0..self.seats.len() {
-            let seat = std::mem::take(&mut self.seats[process]);
-            if let Some((_, own, doing)) = seat.handed {
-                self.settle(own, *doing);
-            }
-            let functions: Vec<FunctionKey> = self.replay.stacks[process]
-                .frames
-                .iter()
-                .map(|frame| frame.point.function)
-                .collect();
-            for (function, beside) in functions.into_iter().zip(seat.beside) {
-                if let (Some(doing), Some(number)) = (beside.doing, self.numbers.get(&function)) {
-                    self.settle(*number, *doing);
-                }
+    /// What is still open counts as far as it came, of those processes.
+    fn end(&mut self, of: impl Fn(&Seat) -> bool) {
+        let ending = self.seats.iter().filter(|(_, seat)| of(seat));
+        let ending: Vec<Process> = ending.map(|(process, _)| *process).collect();
+        for process in ending {
+            if let Some(mut seat) = self.seats.remove(&process) {
+                self.settle_down_to(&mut seat, 0);
             }
         }
     }
+}
+
+/// The activation that asked has waited until now.
+fn waited(functions: &mut [Times], seat: &mut Seat, asked: Asked, at_ns: u64) {
+    let node = seat.nodes.iter_mut().rfind(|node| node.token == asked.token);
+    let Some(node) = node else { return };
+    node.last_ns = node.last_ns.max(at_ns);
+    let ns = at_ns.saturating_sub(asked.at_ns);
+    let times = &mut functions[node.number as usize];
+    times.message_ns += ns;
+    times.messages += 1;
+    times.longest_wait.note(ns, asked.event);
+}
+
+/// Who calls a function that would stand at `at`: the outermost of a run of one function. `None` for what nobody called, and for
+/// recursion.
+fn owner(nodes: &[Node], at: usize, number: u32) -> Option<usize> {
+    let mut owner = at.checked_sub(1)?;
+    let caller = nodes[owner].number;
+    if caller == number {
+        return None;
+    }
+    while owner > 0 && nodes[owner - 1].number == caller {
+        owner -= 1;
+    }
+    Some(owner)
 }

@@ -18,7 +18,7 @@ mod values;
 pub use analysis::{Analysis, Gap, Sources};
 pub use bursts::Buckets;
 pub use cascades::{Cascade, Cascades};
-pub use causes::Causes;
+pub use causes::{Calls, Causes};
 pub use confidence::{confidence, wilson_half_width};
 pub use facts::{Collections, Concurrency, FunctionFacts, Scheduling};
 pub use messages::{Flow, FlowKey};

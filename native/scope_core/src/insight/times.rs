@@ -92,13 +92,10 @@ pub struct Seen {
     pub messages: bool,
 }
 
-/// How an activation ended.
+/// An activation that is over.
 pub(super) struct Ended {
-    pub function: FunctionKey,
     pub build: u64,
     pub opened: u64,
-    pub kind: EventKind,
-    pub at_ns: u64,
     pub inclusive_ns: u64,
     pub self_ns: u64,
 }
@@ -123,6 +120,20 @@ impl Times {
             longest_gc: Worst::default(),
             failed: 0,
             samples: Vec::new(),
+        }
+    }
+
+    pub(super) fn ended(&mut self, ended: &Ended, kind: EventKind) {
+        self.ended += 1;
+        self.inclusive_ns += ended.inclusive_ns;
+        self.self_ns += ended.self_ns;
+        self.slowest.note(ended.inclusive_ns, ended.opened);
+        self.slowest_self.note(ended.self_ns, ended.opened);
+        if kind == EventKind::Error {
+            self.errors += 1;
+            if self.failed == 0 {
+                self.failed = ended.opened;
+            }
         }
     }
 

@@ -192,6 +192,17 @@ impl Repository {
         self.shared.answers.lock().drop_all(None);
     }
 
+    /// Who calls whom, as written.
+    pub fn written_calls(&self) -> crate::insight::Calls {
+        let mut calls = crate::insight::Calls::default();
+        self.graphs(|index| {
+            for (_file, edge) in index.edges() {
+                calls.add(index.key(edge.caller), index.key(edge.callee));
+            }
+        });
+        calls
+    }
+
     /// Gives back what is computed from the source and of points when it is asked for. Gives how many caches, and about how
     /// many bytes.
     pub fn drop_computed(&self) -> (u64, u64) {

@@ -34,7 +34,7 @@ fn analysis_causes<'a>(env: Env<'a>, handle: Term<'a>, bounds: Term<'a>) -> Term
             wanted: &|| wanted(env),
         };
         let _seat = QUERIES.admit(args::count(running_max, "running")? as usize)?;
-        let causes = Causes::of(repository.runtime(), &bounds)?;
+        let causes = Causes::of(repository.runtime(), repository.written_calls(), &bounds)?;
         value_to_term(env, &record(&causes))
     };
     reply(env, told())
@@ -61,7 +61,7 @@ fn record(causes: &Causes) -> Value {
         (intern("sources"), Value::record(seen.into())),
         (intern("events"), Value::count(causes.events)),
         (intern("untold"), Value::count(causes.untold)),
-        (intern("unmatched"), Value::count(causes.unmatched())),
+        (intern("unmatched"), Value::count(causes.unmatched)),
         (
             intern("first_ns"),
             causes.first_ns.map_or_else(Value::nil, Value::count),

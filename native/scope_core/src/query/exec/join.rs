@@ -143,7 +143,11 @@ impl<'p> Probe<'p> {
                     false => &[],
                 },
             };
-            let skipped = if done == 0 { skip.min(matches.len()) } else { 0 };
+            let skipped = if done == 0 {
+                skip.min(matches.len())
+            } else {
+                0
+            };
             let mut matches = &matches[skipped..];
             // A row that meets a great many others goes in parts: the caller may be gone meanwhile. Not of an outer join,
             // which has to know whether it met any.
