@@ -9,7 +9,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis do
 
   | kind | what is found | from |
   |---|---|---|
-  | `:hotspot_self` | functions with the most time of their own | statistics of all calls |
+  | `:hotspot_self` | functions with the most time of their own, those last that only wait | statistics of all calls |
   | `:hotspot_inclusive` | functions with the most time, callees included | the same |
   | `:regression` | functions that take longer than in the baseline, significantly and by enough to matter | durations of activations of both |
   | `:improvement` | the same, faster; only when it is asked for | the same |

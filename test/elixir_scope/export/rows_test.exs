@@ -156,7 +156,7 @@ defmodule ElixirScope.Export.RowsTest do
           :processes,
           :findings
         ],
-        format <- [:parquet, :json, :msgpack] do
+        format <- [:json] do
       path = Path.join(dir, "#{table}.#{format}")
       assert {:ok, %{rows: count}} = ASTRepository.export_data(repository, table: table, path: path)
       with {:ok, found} <- read(format, path), do: assert(length(found) == count)

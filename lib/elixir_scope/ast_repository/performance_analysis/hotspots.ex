@@ -22,20 +22,24 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
           own = row["self_us"] || 0.0,
           share = share(own, facts.total_self_us),
           share >= @share_min do
+        waiting = waiting(facts, row)
+
         finding(facts, :hotspot_self, row["function_key"],
           what:
             "#{row["function"]} takes #{time(own)} of its own in #{row["calls"]} calls, #{percent(share)} of all",
           evidence: %{
             self_us: own,
             self_share: share,
+            waiting_share: waiting,
             total_us: row["total_us"],
             calls: row["calls"],
             per_call_us: own / row["calls"],
             p95_us: row["p95_us"],
             slowest_event: slowest(facts, row, :slowest_self)
           },
-          weight: own,
-          next_step: step(row, own)
+          # Who waits has time, and does nothing.
+          weight: own * (1.0 - waiting),
+          next_step: if(waiting > 0.5, do: "it mostly waits: see :latency", else: step(row, own))
         )
       end
 
@@ -124,6 +128,14 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
         weight: row["self_us"] || 0.0,
         next_step: "split it, and measure the parts"
       )
+    end
+  end
+
+  # As far as the log tells.
+  defp waiting(facts, row) do
+    case Map.get(facts.times, row["function_key"]) do
+      nil -> 0.0
+      times -> share(min(max(times.off_ns, times.message_ns), times.self_ns), times.self_ns)
     end
   end
 

@@ -11,9 +11,10 @@ use crate::query::{
     Aggregate, AnswerColumn, Catalogue, Context, Expr, ExprOp, Grouping, Item, Key, Select, Step,
     Type, Vector, plan, planned, run, sql,
 };
+use crate::store::answers::is_of_content;
 use crate::store::columns::Cell;
 use crate::store::repository::Repository;
-use crate::store::tables::{KeptColumnNames, Schema, Sources, StoreTables, schema};
+use crate::store::tables::{KeptColumnNames, Schema, Sources, StoreTables};
 use crate::store::view::{PointsOf, View};
 
 /// A step of an expression as the DSL writes it: columns and aggregates are still names.
@@ -158,7 +159,7 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
     let keepable = select
         .columns
         .iter()
-        .all(|(table, path)| schema::is_of_content(&names[*table], path));
+        .all(|(table, path)| is_of_content(&names[*table], path));
     let plan = plan(select, &tables)?;
     if asking.mode == Mode::Plan {
         return Ok(Told {

@@ -492,32 +492,6 @@ pub fn table(name: &str) -> Result<&'static TableInfo> {
     found.ok_or_else(|| unknown("source", name, TABLES.iter().map(|table| table.name)))
 }
 
-/// Costly fields that are made of the source, of stored data and of counts alone. Others look at what changes without a
-/// write: what an analysis has read of the log so far, which points this VM has.
-const OF_CONTENT: [&str; 14] = [
-    "ast",
-    "ast_node_id",
-    "calls",
-    "complexity_metrics",
-    "correlation_exists",
-    "cyclomatic_complexity",
-    "documentation",
-    "errors",
-    "execution_statistics",
-    "function_key",
-    "has_performance_data",
-    "has_runtime_data",
-    "signature",
-    "source_location",
-];
-
-/// Whether a column is a function of what is stored and of the events so far.
-pub fn is_of_content(table_name: &str, path: &str) -> bool {
-    let first = path.split('.').next().unwrap_or(path);
-    let column = table(table_name).ok().and_then(|table| table.column(first));
-    column.is_some_and(|column| column.of != Of::Costly || OF_CONTENT.contains(&first))
-}
-
 impl TableInfo {
     pub fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
