@@ -60,6 +60,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     analyze_performance: [nil],
     export_data: [nil],
     sql: ["select 1 from modules"],
+    stream: ["select 1 from modules"],
     explain: [nil],
     bulk_update: [[]],
     optimize: [],
@@ -100,6 +101,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
         {:error, :not_found} ->
           assert name in [
                    :get_module,
+                   :analyze_performance,
                    :get_function,
                    :get_ast_node,
                    :get_instrumentation_points,

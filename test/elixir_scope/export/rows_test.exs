@@ -140,7 +140,7 @@ defmodule ElixirScope.Export.RowsTest do
     # Two groups of rows.
     with {:ok, [%{"n" => 140_000} = found]} <- read(:sums, all) do
       {:ok, %{rows: rows}} = ASTRepository.sql(repository, sql)
-      assert found["lines"] == rows |> Enum.map(& &1["line"]) |> Enum.sum()
+      assert found["lines"] == rows |> Enum.map(&(&1["line"] || 0)) |> Enum.sum()
       assert found["names"] == Enum.count(rows, & &1["name"])
       assert found["below"] == Enum.count(rows, & &1["below"])
     end

@@ -51,11 +51,9 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
     # Of the whole: as long as anything ran, without what ran inside of it.
     findings =
       for row <- rows,
-          total = row["total_us"] || 0.0,
+          {total, own} = times(facts, row),
           share = share(total, facts.total_self_us),
           share >= @share_min do
-        own = row["self_us"] || 0.0
-
         finding(facts, :hotspot_inclusive, row["function_key"],
           what:
             "#{row["function"]} and what it calls take #{time(total)} in #{row["calls"]} calls, #{percent(share)} of all",
@@ -128,6 +126,16 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
         weight: row["self_us"] || 0.0,
         next_step: "split it, and measure the parts"
       )
+    end
+  end
+
+  # The statistics end where a tail call is made; the log, as far as it reaches, says what came of it.
+  defp times(facts, row) do
+    {total, own} = {row["total_us"] || 0.0, row["self_us"] || 0.0}
+
+    case Map.get(facts.times, row["function_key"]) do
+      %{inclusive_ns: ns} = times when ns / 1_000 > total -> {ns / 1_000, times.self_ns / 1_000}
+      _ -> {total, own}
     end
   end
 
