@@ -8,16 +8,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Facts do
   alias ElixirScope.ASTRepository.Query.Admission
   alias ElixirScope.Core
 
-  defstruct [
-    :repository,
-    :functions,
-    :causes,
-    :times,
-    :total_self_us,
-    dropped: 0,
-    evicted: 0,
-    seen_share: 1.0
-  ]
+  defstruct [:repository, :functions, :causes, :times, :whole?, dropped: 0, evicted: 0, seen_share: 1.0]
 
   @functions """
   select function_key, function, ast_node_id, module_name, file, line, visibility, cyclomatic_complexity, lines_of_code, calls,
@@ -39,7 +30,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Facts do
          functions: functions,
          causes: causes,
          times: Map.new(causes.functions, &{&1.function, &1}),
-         total_self_us: functions |> Map.values() |> Enum.map(&(&1["self_us"] || 0.0)) |> Enum.sum(),
+         whole?: log.evicted == 0 and request.from == nil and request.to == nil,
          dropped: rows.dropped,
          evicted: log.evicted,
          seen_share: if(missing == 0, do: 1.0, else: log.kept / max(log.kept + missing, 1))
@@ -60,6 +51,17 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Facts do
 
   @doc "Functions that ran, as rows."
   def executed(facts), do: for({_key, %{"calls" => calls} = row} when calls > 0 <- facts.functions, do: row)
+
+  @doc """
+  `{inclusive_us, self_us}` of a function. The statistics of all calls end an activation where it makes a tail call; the log, as long as
+  it holds everything, says what came of it.
+  """
+  def us_of(facts, row) do
+    case facts.whole? && Map.get(facts.times, row["function_key"]) do
+      %{inclusive_ns: inclusive, self_ns: own} -> {us(inclusive), us(own)}
+      _ -> {row["total_us"] || 0.0, row["self_us"] || 0.0}
+    end
+  end
 
   @doc "A finding about a function."
   def finding(facts, kind, function, fields) do

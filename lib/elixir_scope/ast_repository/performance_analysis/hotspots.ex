@@ -3,7 +3,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
   # Functions with the most time, and whether complexity goes with it.
 
   import ElixirScope.ASTRepository.PerformanceAnalysis.Facts,
-    only: [answer: 2, answer: 3, executed: 1, finding: 4, percent: 1, share: 2, time: 1]
+    only: [answer: 2, answer: 3, executed: 1, finding: 4, percent: 1, share: 2, time: 1, us_of: 2]
 
   alias ElixirScope.ASTRepository.PerformanceAnalysis.Statistics
 
@@ -16,11 +16,12 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
 
   def find(:hotspot_self, facts, _request) do
     rows = executed(facts)
+    whole = whole(facts, rows)
 
     findings =
       for row <- rows,
-          own = row["self_us"] || 0.0,
-          share = share(own, facts.total_self_us),
+          {total, own} = us_of(facts, row),
+          share = share(own, whole),
           share >= @share_min do
         waiting = waiting(facts, row)
 
@@ -31,7 +32,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
             self_us: own,
             self_share: share,
             waiting_share: waiting,
-            total_us: row["total_us"],
+            total_us: total,
             calls: row["calls"],
             per_call_us: own / row["calls"],
             p95_us: row["p95_us"],
@@ -48,11 +49,12 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
 
   def find(:hotspot_inclusive, facts, _request) do
     rows = executed(facts)
+    whole = whole(facts, rows)
     # Of the whole: as long as anything ran, without what ran inside of it.
     findings =
       for row <- rows,
-          {total, own} = times(facts, row),
-          share = share(total, facts.total_self_us),
+          {total, own} = us_of(facts, row),
+          share = share(total, whole),
           share >= @share_min do
         finding(facts, :hotspot_inclusive, row["function_key"],
           what:
@@ -80,7 +82,7 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
 
   def find(:complexity_time, facts, _request) do
     rows = for row <- executed(facts), is_integer(row["cyclomatic_complexity"]), do: row
-    pairs = for row <- rows, do: {row["cyclomatic_complexity"], per_call(row)}
+    pairs = for row <- rows, do: {row["cyclomatic_complexity"], per_call(facts, row)}
 
     with true <- length(pairs) >= @correlated_min,
          %{rho: rho, p: p, n: n} <- Statistics.spearman(pairs) do
@@ -111,31 +113,21 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
 
   defp both(facts, rows) do
     complex = quantile(Enum.map(rows, & &1["cyclomatic_complexity"]))
-    slow = quantile(Enum.map(rows, &per_call/1))
+    slow = quantile(Enum.map(rows, &per_call(facts, &1)))
 
-    for row <- rows, row["cyclomatic_complexity"] >= max(complex, 2), per_call(row) >= slow do
+    for row <- rows, row["cyclomatic_complexity"] >= max(complex, 2), per_call(facts, row) >= slow do
       finding(facts, :complexity_time, row["function_key"],
         what:
-          "#{row["function"]} is among the most complex (#{row["cyclomatic_complexity"]}) and the slowest (#{time(per_call(row))} a call)",
+          "#{row["function"]} is among the most complex (#{row["cyclomatic_complexity"]}) and the slowest (#{time(per_call(facts, row))} a call)",
         evidence: %{
           cyclomatic_complexity: row["cyclomatic_complexity"],
-          per_call_us: per_call(row),
+          per_call_us: per_call(facts, row),
           calls: row["calls"],
           slowest_event: slowest(facts, row, :slowest_self)
         },
-        weight: row["self_us"] || 0.0,
+        weight: elem(us_of(facts, row), 1),
         next_step: "split it, and measure the parts"
       )
-    end
-  end
-
-  # The statistics end where a tail call is made; the log, as far as it reaches, says what came of it.
-  defp times(facts, row) do
-    {total, own} = {row["total_us"] || 0.0, row["self_us"] || 0.0}
-
-    case Map.get(facts.times, row["function_key"]) do
-      %{inclusive_ns: ns} = times when ns / 1_000 > total -> {ns / 1_000, times.self_ns / 1_000}
-      _ -> {total, own}
     end
   end
 
@@ -147,7 +139,8 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.Hotspots do
     end
   end
 
-  defp per_call(row), do: (row["self_us"] || 0.0) / row["calls"]
+  defp whole(facts, rows), do: rows |> Enum.map(&elem(us_of(facts, &1), 1)) |> Enum.sum()
+  defp per_call(facts, row), do: elem(us_of(facts, row), 1) / row["calls"]
 
   defp quantile(values) do
     sorted = Enum.sort(values)

@@ -69,6 +69,31 @@ defmodule ElixirScope.ASTRepository.PerformanceAnalysis.StatisticsTest do
     end
   end
 
+  describe "many functions at once" do
+    # Durations as they are: skewed, with a long tail.
+    defp durations(n, factor), do: for(_ <- 1..n, do: factor * :math.exp(:rand.normal() * 0.8))
+
+    defp found(factors) do
+      factors
+      |> Enum.map(&Statistics.mann_whitney(durations(60, 1.0), durations(60, &1)).p)
+      |> Statistics.benjamini_hochberg()
+      |> Enum.map(&(&1 < 0.05))
+    end
+
+    test "of those that are the same, none is told to be slower; of those that are, all" do
+      :rand.seed(:exsss, {4, 5, 6})
+      # Uncorrected, some 10 of 200 would be.
+      told = for _ <- 1..10, do: Enum.count(found(List.duplicate(1.0, 200)), & &1)
+      assert Enum.count(told, &(&1 > 0)) <= 2, inspect(told)
+
+      mixed = found(List.duplicate(1.0, 180) ++ List.duplicate(2.5, 20))
+      {same, slower} = Enum.split(mixed, 180)
+      assert Enum.all?(slower)
+      # One in twenty of what is told, as a rule.
+      assert Enum.count(same, & &1) <= 4
+    end
+  end
+
   @tag :tmp_dir
   test "scipy says the same, of samples with and without ties", %{tmp_dir: dir} do
     :rand.seed(:exsss, {1, 2, 3})
