@@ -45,8 +45,10 @@ defmodule ElixirScope.ASTRepository do
   alias ElixirScope.ASTRepository.IncrementalUpdater.Batch
   alias ElixirScope.ASTRepository.{Records, Repository, RepositoryStats, RuntimeCorrelator, RuntimeEvent}
   alias ElixirScope.ASTRepository.{RuntimeInsights, Snapshot, Storage}
+  alias ElixirScope.ASTRepository.{Maintenance, PerformanceAnalysis}
   alias ElixirScope.ASTRepository.{Pattern, PatternMatches, Search}
   alias ElixirScope.Error
+  alias ElixirScope.Export.Rows
 
   @typedoc "What every function takes: a handle, a pid, or a registered name."
   @type repository :: Repository.t() | pid() | atom() | {:global, term()} | {:via, module(), term()}
@@ -313,7 +315,8 @@ defmodule ElixirScope.ASTRepository do
   comparisons, `AND OR NOT`, `IN` (a list), `BETWEEN`, `LIKE`, `ILIKE`, `IS [NOT] NULL|TRUE|FALSE`, `CASE`, `CAST`, `coalesce`,
   `nullif`, `greatest`, `least`, `lower`, `upper`, `length`, `abs`, `round`, `floor`, `ceil`; aggregates `count`, `sum`, `avg`, `min`,
   `max`, `median`, `percentile(x, 0.95)`, `p50` to `p999`, `stddev`, with `DISTINCT` and `FILTER (WHERE ...)`. Atoms are texts, a module
-  is `'Shop.Cart'`. Rows are maps with the columns' names as text. Options: `timeout:` (ms), `max_bytes:`.
+  is `'Shop.Cart'`. Rows are maps with the columns' names as text. Options: `timeout:` (ms), `max_bytes:`, `cache:` (as
+  `ElixirScope.ASTRepository.Query.options/2` has it).
 
   Errors: `:unknown` names, with the nearest valid one; `:invalid_argument`, with line and column; `:timeout`; `:limit_exceeded`.
   """
@@ -328,7 +331,21 @@ defmodule ElixirScope.ASTRepository do
           {:ok, QueryPlan.t()} | {:error, Error.t()}
   defdelegate explain(repository, question, options \\ []), to: Questions
 
-  @doc "Counts and memory of a repository."
+  @doc """
+  The rows of a query, or of SQL, as a stream: of one answer, whose rows cross from the native side some at a time.
+
+      {:ok, rows} = ASTRepository.stream(repo, "select * from events")
+      rows |> Stream.filter(& &1["duration_us"]) |> Enum.take(10)
+
+  The question is answered when this is called, from one version and one moment: what is written later is not in it, however late the
+  rows are taken, and they may be taken again. Options: `chunk:` (rows that cross at a time, 1,000), and those of `sql/3`. Errors:
+  as `query/2`.
+  """
+  @spec stream(repository(), Query.building() | String.t(), keyword()) ::
+          {:ok, Enumerable.t()} | {:error, Error.t()}
+  defdelegate stream(repository, question, options \\ []), to: Questions
+
+  @doc "Counts and memory of a repository, and what was asked of it."
   @spec get_statistics(repository()) :: {:ok, RepositoryStats.t()} | {:error, Error.t()}
   defdelegate get_statistics(repository), to: Questions, as: :statistics
 
@@ -430,21 +447,58 @@ defmodule ElixirScope.ASTRepository do
   def build_hybrid_context(_repository, _request),
     do: Fault.not_implemented("build_hybrid_context/2", "get_function/2 has both sides of one function")
 
-  @doc "Analysis of performance: in a later version."
-  @spec analyze_performance(repository(), term()) :: {:error, Error.t()}
-  def analyze_performance(_repository, _request),
-    do: Fault.not_implemented("analyze_performance/2", "query/2 orders functions by execution_statistics")
+  # Analysis
 
-  @doc "Export: in a later version."
-  @spec export_data(repository(), term()) :: {:error, Error.t()}
-  def export_data(_repository, _options),
-    do: Fault.not_implemented("export_data/2", "save/2 writes a file that load/2 reads")
+  @doc """
+  Where time goes and what is worth a look: findings, each with figures, event ids, and what to do next.
 
-  @doc "Optimisation: in a later version."
-  @spec optimize(repository()) :: {:error, Error.t()}
-  def optimize(_repository), do: Fault.not_implemented("optimize/1", "the native store needs none so far")
+      {:ok, analysis} = ASTRepository.analyze_performance(repo, kinds: [:hotspot_self, :n_plus_one], limit: 5)
+      [%{function: function, what: what, evidence: evidence, next_step: next} | _] = analysis.findings
 
-  @doc "Compaction: in a later version."
-  @spec vacuum(repository()) :: {:error, Error.t()}
-  def vacuum(_repository), do: Fault.not_implemented("vacuum/1", "what is deleted is freed at once")
+      # against an earlier run
+      {:ok, analysis} = ASTRepository.analyze_performance(repo, kinds: [:regression], baseline: "main.scope")
+
+  `ElixirScope.ASTRepository.PerformanceAnalysis` tells of kinds, options, tests of significance and what an answer cannot know.
+
+  Errors: `:unknown` kinds and options, `:invalid_argument`, `:timeout`, `:busy`, `:corrupt`.
+  """
+  @spec analyze_performance(repository(), keyword() | map()) ::
+          {:ok, PerformanceAnalysis.t()} | {:error, Error.t()}
+  defdelegate analyze_performance(repository, request \\ []), to: PerformanceAnalysis, as: :run
+
+  # Out of here, and upkeep
+
+  @doc """
+  Writes a table, or the answer of a query or of SQL, into a file: JSON, CSV, MessagePack, Parquet.
+
+      {:ok, written} = ASTRepository.export_data(repo, table: :functions, path: "functions.parquet")
+      {:ok, _} = ASTRepository.export_data(repo, sql: "select * from activations where duration_us > 1000", path: "slow.csv")
+
+    * `path:` - the file; it is whole or not there
+    * `format:` - one of `ElixirScope.Export.Rows.formats/0`; without it, what the path ends in
+    * one of `table: :functions` (its plain columns), `query:` (a `Query`), `sql:` (text)
+    * `timeout:` (ms, 300_000), `max_bytes:`, `progress: fn %{rows:, bytes:} -> any end`
+
+  `ElixirScope.export/4` writes traces for the tools that show them. Errors: as `query/2`, and `:not_written`.
+  """
+  @spec export_data(repository(), keyword() | map()) :: {:ok, Rows.t()} | {:error, Error.t()}
+  defdelegate export_data(repository, options), to: Rows, as: :run
+
+  @doc """
+  Makes now what questions would have to make: all that is computed of the source, the columns that conditions name most, indexes
+  that the questions so far are worth. Forgets answers that are out of date. Tells what it did.
+
+      {:ok, %Maintenance{steps: steps, freed_bytes: bytes}} = ASTRepository.optimize(repo)
+  """
+  @spec optimize(repository()) :: {:ok, Maintenance.t()} | {:error, Error.t()}
+  def optimize(repository), do: Maintenance.optimize(repository, [])
+
+  @doc """
+  Gives memory back: kept answers, columns and indexes, events older than their bound; with `computed: true` also graphs and
+  points that were resolved. All of it is made again when it is asked for. Tells what it did.
+
+      {:ok, %Maintenance{freed_bytes: bytes}} = ASTRepository.vacuum(repo, computed: true)
+  """
+  @spec vacuum(repository(), computed: boolean()) :: {:ok, Maintenance.t()} | {:error, Error.t()}
+  def vacuum(repository, opts \\ []), do: Maintenance.vacuum(repository, opts)
 end

@@ -428,11 +428,7 @@ defmodule ElixirScope.ASTRepositoryTest do
     repo = repository()
 
     for {:error, error} <- [
-          ASTRepository.build_hybrid_context(repo, nil),
-          ASTRepository.analyze_performance(repo, nil),
-          ASTRepository.export_data(repo, nil),
-          ASTRepository.optimize(repo),
-          ASTRepository.vacuum(repo)
+          ASTRepository.build_hybrid_context(repo, nil)
         ] do
       assert %Error{reason: :not_implemented, hint: hint} = error
       assert is_binary(hint)

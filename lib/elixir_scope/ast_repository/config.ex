@@ -14,6 +14,10 @@ defmodule ElixirScope.ASTRepository.Config do
     * `:max_modules` (10_000) - modules one repository holds; storing more is refused
     * `:max_correlations` (1_000_000) - correlations that callers store; storing more is refused
     * `:query_timeout_ms` (30_000) - a query past it is cancelled
+    * `:max_concurrent_queries` (100) - questions answered at a time, never more than the VM's dirty CPU schedulers but one (with one
+      or two: one), which is left for the ingest; others wait for their turn until their timeout
+    * `:cache_enabled` (true), `:cache_size_mb` (512) - whether answers of expensive questions are kept until something changes,
+      and what they may take
     * `:correlation_enabled` (true) - when false, `correlate_event` and `store_correlation` are refused
     * `:temporal_storage_enabled` (true), `:event_log_mb` (64) - the event log and its size
     * `:event_log` - bounds of the event log one by one: `bytes:` in memory (instead of `:event_log_mb`), `events:`, `age_ms:`,
@@ -24,10 +28,10 @@ defmodule ElixirScope.ASTRepository.Config do
     * `:storage_backend` (`:ets`) - the in-memory engine, which here is native; `:mnesia` and `:postgres` are refused
       until they exist
 
-  Accepted and kept, without an effect yet: `:cleanup_interval_ms`, `:correlation_timeout_ms`, `:cache_size_mb`,
-  `:index_optimization_interval`, `:max_concurrent_queries`, `:max_concurrent_updates`, `:deadlock_timeout_ms`,
+  Accepted and kept, without an effect yet: `:cleanup_interval_ms`, `:correlation_timeout_ms`,
+  `:index_optimization_interval`, `:max_concurrent_updates`, `:deadlock_timeout_ms`,
   `:transaction_timeout_ms`, `:consistency_level`, `:validation_mode`, `:repair_inconsistencies`, `:metrics_enabled`,
-  `:health_check_interval_ms`, `:incremental_updates_enabled`, `:cache_enabled`, `:debug_mode`, `:test_mode`,
+  `:health_check_interval_ms`, `:incremental_updates_enabled`, `:debug_mode`, `:test_mode`,
   `:profiling_enabled`.
   """
 

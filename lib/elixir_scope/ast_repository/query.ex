@@ -202,8 +202,10 @@ defmodule ElixirScope.ASTRepository.Query do
   def distinct(query), do: put(query, :distinct, true)
 
   @doc """
-  Options: `timeout:` (ms), `max_bytes:` (what it may hold in memory), `count:` (whether rows that a limit cuts off are counted in
-  `total`; true, but for events and activations).
+  Options: `timeout:` (ms, with what it waits for others), `max_bytes:` (what it may hold in memory), `count:` (whether rows that a
+  limit cuts off are counted in `total`; true, but for events and activations), `cache:` (whether the answer is kept until
+  something changes: `true`, `false`, or by default when an expensive question is asked again; see
+  `ElixirScope.ASTRepository.QueryEngine.CacheManager`).
   """
   @spec options(building(), keyword() | map()) :: building()
   def options(%__MODULE__{options: before} = query, options)

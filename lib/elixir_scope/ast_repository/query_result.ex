@@ -12,11 +12,20 @@ defmodule ElixirScope.ASTRepository.QueryResult do
     * `:complete?` - false when runtime events were dropped, of whatever module, while the repository was subscribed: then
       figures of the run are lower bounds; `:dropped` says how many
     * `:duration_us` - time in the native engine
+    * `:cached?` - whether it is an answer that was kept, and nothing it is made of has changed since
 
   `Enum` functions run over the rows of `result.rows`.
   """
 
-  defstruct rows: [], columns: [], count: 0, total: 0, scanned: 0, complete?: true, dropped: 0, duration_us: 0
+  defstruct rows: [],
+            columns: [],
+            count: 0,
+            total: 0,
+            scanned: 0,
+            complete?: true,
+            dropped: 0,
+            duration_us: 0,
+            cached?: false
 
   @type t :: %__MODULE__{
           rows: [map()],
@@ -26,6 +35,7 @@ defmodule ElixirScope.ASTRepository.QueryResult do
           scanned: non_neg_integer(),
           complete?: boolean(),
           dropped: non_neg_integer(),
-          duration_us: non_neg_integer()
+          duration_us: non_neg_integer(),
+          cached?: boolean()
         }
 end

@@ -9,6 +9,15 @@ defmodule ElixirScope.ASTRepository.RepositoryStats do
   `:record_memory_bytes` (stored fields), `:correlation_memory_bytes` (both directions), `:index_memory_bytes` (the
   maps that lead to records and files), `:runtime_memory_bytes` (statistics, edges, event log),
   `:total_memory_bytes` (their sum), `:bytes_per_node` (`ast_memory_bytes / node_count`, `nil` without nodes).
+
+  `:queries` is a map of counts, since the repository began:
+
+    * `:asked`, `:answered`, `:failed`, `:timed_out`, `:cancelled` (the caller was gone), `:refused` (others were at it)
+    * `:cache_hits`, `:cache_misses`, `:cache_stale` (a change had made the answer worthless), `:cache_stored`, `:cache_evicted`,
+      and now `:cache_entries`, `:cache_bytes`
+    * `:columns_found`, `:columns_made` - columns of the source that questions found kept, or had to make; `:indexed_scans` -
+      tables that were read by an index; and now `:columns_kept`, `:indexes_kept`, `:kept_bytes`
+    * of the whole VM: `:running` now, `:most_at_once`
   """
 
   defstruct [
@@ -28,7 +37,8 @@ defmodule ElixirScope.ASTRepository.RepositoryStats do
     correlation_memory_bytes: 0,
     index_memory_bytes: 0,
     runtime_memory_bytes: 0,
-    total_memory_bytes: 0
+    total_memory_bytes: 0,
+    queries: %{}
   ]
 
   @type t :: %__MODULE__{
@@ -48,6 +58,7 @@ defmodule ElixirScope.ASTRepository.RepositoryStats do
           correlation_memory_bytes: non_neg_integer(),
           index_memory_bytes: non_neg_integer(),
           runtime_memory_bytes: non_neg_integer(),
-          total_memory_bytes: non_neg_integer()
+          total_memory_bytes: non_neg_integer(),
+          queries: %{optional(atom()) => non_neg_integer()}
         }
 end

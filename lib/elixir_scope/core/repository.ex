@@ -82,6 +82,25 @@ defmodule ElixirScope.Core.Repository do
   # questions
   def ask(ref, question, bounds), do: Core.call(fn -> Native.repository_ask(ref, question, bounds) end)
   def query_schema, do: Native.query_schema()
+  def admissions, do: Core.call(fn -> Native.query_admissions() end)
+  def query_counts(ref), do: Core.call(fn -> Native.repository_query_counts(ref) end)
+
+  # answers that are taken piece by piece
+  def open_answer(ref, question, bounds), do: Core.call(fn -> Native.answer_open(ref, question, bounds) end)
+  def answer_rows(answer, from, count), do: Core.call(fn -> Native.answer_rows(answer, from, count) end)
+  def answer_file(answer, format, path), do: Core.call(fn -> Native.answer_file(answer, format, path) end)
+  def answer_file_step(file, rows), do: Core.call(fn -> Native.answer_file_step(file, rows) end)
+
+  # what is kept: `how` is :columns, :index or :none; `what` is :stale, :answers, :columns or :computed
+  def kept(ref), do: Core.call(fn -> Native.repository_kept(ref) end)
+
+  def prepare(ref, table, columns, how),
+    do: Core.call(fn -> Native.repository_prepare(ref, table, columns, how) end)
+
+  def release(ref, what), do: Core.call(fn -> Native.repository_release(ref, what) end)
+
+  # `bounds` is {from_ns, to_ns, timeout_ms, samples, running_max}
+  def causes(ref, bounds), do: Core.call(fn -> Native.analysis_causes(ref, bounds) end)
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 

@@ -289,4 +289,5 @@ rustler::atoms! {
     is_true,
     cancelled,
     gated,
+    always,
 }

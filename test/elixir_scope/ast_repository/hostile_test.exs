@@ -60,6 +60,7 @@ defmodule ElixirScope.ASTRepository.HostileTest do
     analyze_performance: [nil],
     export_data: [nil],
     sql: ["select 1 from modules"],
+    stream: ["select 1 from modules"],
     explain: [nil],
     bulk_update: [[]],
     optimize: [],
@@ -122,6 +123,8 @@ defmodule ElixirScope.ASTRepository.HostileTest do
                    :find_ast_nodes_by_pattern,
                    :get_correlated_events,
                    :sql,
+                   # Nothing asked is everything.
+                   :analyze_performance,
                    # No update is a batch too.
                    :bulk_update
                  ]

@@ -6,7 +6,7 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   alias ElixirScope.ASTRepository.Query.{Condition, Operand, Schema}
 
   @joins ~w(correlation_exists has_runtime_data has_performance_data)a
-  @options ~w(timeout max_bytes count)a
+  @options ~w(timeout max_bytes count cache)a
   @fields_max 256
   @rows_max 0xFFFF_FFFF
   # Counting what a limit cuts off means reading all of it.
@@ -179,10 +179,10 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   defp option({name, n} = option) when name in [:timeout, :max_bytes] and is_integer(n) and n > 0,
     do: {:ok, option}
 
-  defp option({:count, yes} = option) when is_boolean(yes), do: {:ok, option}
+  defp option({name, yes} = option) when name in [:count, :cache] and is_boolean(yes), do: {:ok, option}
 
   defp option({name, value}) when name in @options,
-    do: Fault.invalid(name, value, "timeout is milliseconds, max_bytes bytes, count true or false")
+    do: Fault.invalid(name, value, "timeout is milliseconds, max_bytes bytes, count and cache true or false")
 
   defp option({name, _value}), do: Fault.unknown(:option, name, @options)
   defp option(other), do: Fault.invalid(:option, other, "give name: value")

@@ -5,6 +5,7 @@
 //! Values in a file are those of the log, where what is secret was never written.
 
 mod about;
+mod answers;
 mod chrome;
 mod csv;
 mod flame;
@@ -22,6 +23,7 @@ mod table;
 mod tree;
 
 pub use about::About;
+pub use answers::{RowFormat, RowsFile};
 pub use item::{Item, Pages, Peer, kind_name};
 pub use job::{Job, Progress};
 pub use replay::{Change, Frame, Replay};

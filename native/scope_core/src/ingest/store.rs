@@ -1,6 +1,7 @@
 //! What a repository knows of the running system.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::{AHashMap, AHashSet};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::ingest::counted::Counted;
 use crate::ingest::edges::{Edge, EdgeKind};
 use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
 use crate::ingest::log::{Bounds, Disk, Entry, Log, SpillCounts, Spiller};
-use crate::ingest::side::SideLog;
+use crate::ingest::side::{SideLog, now_ns};
 use crate::ingest::stats::CallStats;
 use crate::ingest::tables::Tables;
 use crate::limits;
@@ -100,6 +101,8 @@ pub struct RuntimeStore {
     pub(super) spill: Arc<SpillCounts>,
     /// What the last question computed.
     pub(super) counted: Mutex<Counted>,
+    /// Grows with every change of what is observed.
+    changes: AtomicU64,
 }
 
 pub(crate) struct Inner {
@@ -143,11 +146,13 @@ impl RuntimeStore {
             spiller: limits.spill.map(spiller),
             spill,
             counted: Mutex::default(),
+            changes: AtomicU64::new(0),
         }
     }
 
     /// The store is subscribed (again): what is open already does not concern it.
     pub(crate) fn begin_anew(&self, dropped: u64) {
+        self.changed();
         let mut inner = self.inner.write();
         inner.since = u64::MAX;
         inner.dropped_seen = dropped;
@@ -157,6 +162,9 @@ impl RuntimeStore {
     /// nobody knows, so every store that was subscribed meanwhile may miss them.
     pub(crate) fn note_dropped(&self, dropped: u64) {
         let mut inner = self.inner.write();
+        if dropped > inner.dropped_seen {
+            self.changed();
+        }
         inner.dropped += dropped.saturating_sub(inner.dropped_seen);
         inner.dropped_seen = dropped;
     }
@@ -173,6 +181,7 @@ impl RuntimeStore {
     /// From the `done`th effect on; where it ended, because memory is short while there is a disk, or at the end.
     fn apply_locked(&self, batch: &Batch<'_>, done: usize) -> usize {
         let mut inner = self.inner.write();
+        self.changed();
         if inner.since == u64::MAX {
             inner.since = batch.first_event_id;
         }
@@ -199,6 +208,7 @@ impl RuntimeStore {
     /// A branch was reached. `points` are all that the VM has registered, by dense number.
     pub(crate) fn reach(&self, point: u32, points: &[Option<Registered>]) {
         let mut inner = self.inner.write();
+        self.changed();
         inner.branches.catch_up(points);
         if let Some(Some(registered)) = points.get(point as usize) {
             inner.branches.add(registered.info, true);
@@ -249,7 +259,7 @@ impl RuntimeStore {
         let age_ns = self.read(|inner| inner.log.age_ns());
         if age_ns != u64::MAX {
             let oldest_ns = now_ns.saturating_sub(age_ns);
-            self.write(|inner| inner.log.expire(oldest_ns));
+            self.inner.write().log.expire(oldest_ns);
             self.side.write().expire(oldest_ns);
         }
     }
@@ -268,7 +278,26 @@ impl RuntimeStore {
     }
 
     pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Inner) -> T) -> T {
-        write(&mut self.inner.write())
+        let mut inner = self.inner.write();
+        self.changed();
+        write(&mut inner)
+    }
+
+    /// To be called with the lock held: a reader that takes it afterwards reads what is new, and finds another number.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells what was observed until one moment from what was until another; together with what is kept, since old events
+    /// go without a change.
+    pub fn moment_stamp(&self) -> [u64; 4] {
+        self.expire(now_ns());
+        let changes = self.changes.load(Ordering::Acquire);
+        let oldest = self
+            .read(|inner| inner.log.bounds_ns())
+            .map_or(0, |(oldest, _)| oldest);
+        let side = self.side.read();
+        [changes, oldest, side.len(), side.evicted()]
     }
 
     /// Sums over all clauses and builds; `None` when it was never entered.

@@ -7,18 +7,22 @@
 mod analysis;
 mod bursts;
 mod cascades;
+mod causes;
 mod confidence;
 mod facts;
 mod messages;
 mod processes;
 mod spread;
+mod times;
 mod values;
 
 pub use analysis::{Analysis, Gap, Sources};
 pub use bursts::Buckets;
 pub use cascades::{Cascade, Cascades, Seen};
+pub use causes::{Calls, Causes};
 pub use confidence::{confidence, wilson_half_width};
 pub use facts::{Collections, Concurrency, FunctionFacts, Scheduling};
 pub use messages::{Flow, FlowKey, Inbox, Replies};
 pub use processes::{Exit, ProcessEvent, Spawns};
 pub use spread::{How, Spread};
+pub use times::{Bounds as CauseBounds, Repeats, Sample, Seen as SeenTimes, Times, Worst};

@@ -5,6 +5,7 @@
 //! What the tables are is the store's business ([`Table`]). Expressions are flat programs, so nothing recurses over what a
 //! caller built.
 
+mod admission;
 mod compare;
 mod context;
 mod eval;
@@ -22,6 +23,7 @@ pub mod sql;
 mod table;
 mod vector;
 
+pub use admission::{Admissions, Permit, QUERIES};
 pub use compare::Comparison;
 pub use context::Context;
 pub use exec::{Answer as Found, AnswerColumn, execute as run, planned};

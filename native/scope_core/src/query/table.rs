@@ -72,6 +72,17 @@ impl Batch {
         }
     }
 
+    /// A stretch of rows.
+    pub fn slice(&self, from: usize, to: usize) -> Batch {
+        let columns = self.columns.iter();
+        Batch {
+            rows: to - from,
+            columns: columns
+                .map(|column| Arc::new(column.slice(from, to)))
+                .collect(),
+        }
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.heap_bytes()).sum()
     }

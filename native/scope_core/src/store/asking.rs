@@ -1,16 +1,19 @@
 //! Questions over the store: the DSL's and SQL's become one, and are answered from one moment.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::ingest::Moment;
 use crate::query::{
-    Aggregate, AnswerColumn, Catalogue, Context, Expr, ExprOp, Found, Grouping, Item, Key, Select,
-    Step, plan, planned, run, sql,
+    Aggregate, AnswerColumn, Catalogue, Context, Expr, ExprOp, Grouping, Item, Key, Select, Step,
+    Type, Vector, plan, planned, run, sql,
 };
+use crate::store::answers::is_of_content;
 use crate::store::columns::Cell;
 use crate::store::repository::Repository;
-use crate::store::tables::{Schema, Sources, StoreTables, schema};
+use crate::store::tables::{KeptColumnNames, Schema, Sources, StoreTables, schema};
 use crate::store::view::{PointsOf, View};
 
 /// A step of an expression as the DSL writes it: columns and aggregates are still names.
@@ -57,9 +60,57 @@ pub struct Asking<'a> {
     pub points: PointsOf<'a>,
 }
 
+/// One column of an answer.
+pub enum Shown {
+    Vector(Arc<Vector>),
+    Cells(Vec<Cell>),
+}
+
+impl Shown {
+    pub fn cell(&self, row: usize) -> Cow<'_, Cell> {
+        match self {
+            Shown::Vector(vector) => Cow::Owned(Cell::Value(vector.value(row))),
+            Shown::Cells(cells) => Cow::Borrowed(&cells[row]),
+        }
+    }
+
+    pub fn has_code(&self) -> bool {
+        match self {
+            Shown::Vector(_) => false,
+            Shown::Cells(cells) => cells.iter().any(|cell| matches!(cell, Cell::Code(_))),
+        }
+    }
+
+    /// What all of it is; `Any` of several kinds.
+    pub fn kind(&self) -> Type {
+        match self {
+            Shown::Vector(vector) => vector.kind(),
+            Shown::Cells(_) => Type::Any,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Shown::Vector(vector) => vector.heap_bytes(),
+            Shown::Cells(cells) => {
+                cells.len() * size_of::<Cell>() + cells.iter().map(cell_bytes).sum::<usize>()
+            }
+        }
+    }
+}
+
+fn cell_bytes(cell: &Cell) -> usize {
+    match cell {
+        Cell::Value(value) => value.heap_bytes(),
+        // Code is shared with the store.
+        Cell::Code(_) => 64,
+    }
+}
+
+/// An answer.
 pub struct Told {
     pub names: Vec<String>,
-    pub columns: Vec<Vec<Cell>>,
+    pub columns: Vec<Shown>,
     pub rows: usize,
     pub total: Option<u64>,
     pub scanned: u64,
@@ -69,6 +120,14 @@ pub struct Told {
     /// Of the repository, and events so far: what the answer is of.
     pub version: u64,
     pub events: u64,
+    /// Whether it is a function of the store's content alone, and may be kept.
+    pub keepable: bool,
+}
+
+impl Told {
+    pub fn heap_bytes(&self) -> usize {
+        self.columns.iter().map(Shown::heap_bytes).sum::<usize>() + self.steps.len() * 256
+    }
 }
 
 /// Answers a question from one version of the source and one moment of the run.
@@ -95,6 +154,10 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
         .iter()
         .map(|table| table.name.clone())
         .collect::<Vec<_>>();
+    let keepable = select
+        .columns
+        .iter()
+        .all(|(table, path)| is_of_content(&names[*table], path));
     let plan = plan(select, &tables)?;
     if asking.mode == Mode::Plan {
         return Ok(Told {
@@ -113,13 +176,14 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
             peak_bytes: 0,
             version: repository.version(),
             events,
+            keepable: false,
         });
     }
     let found = run(&plan, &context)?;
     let columns = found
         .columns
         .iter()
-        .map(|column| cells(column, &found, &names, &tables))
+        .map(|column| shown(column, &names, &tables))
         .collect::<Result<_>>()?;
     Ok(Told {
         columns,
@@ -132,6 +196,7 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
         peak_bytes: found.peak_bytes,
         version: repository.version(),
         events,
+        keepable,
     })
 }
 
@@ -146,21 +211,30 @@ fn moment_for<'r>(repository: &'r Repository, select: &Select) -> Moment<'r> {
     repository.runtime().moment(any_of_run, calls || any_costly)
 }
 
-fn cells(
-    column: &AnswerColumn,
-    found: &Found,
-    names: &[String],
-    tables: &StoreTables<'_>,
-) -> Result<Vec<Cell>> {
+/// Keeps columns of modules or functions, and an index of them, for the version that is the newest now.
+///
+/// Errors: `Unknown`; `Invalid` of what cannot be indexed.
+pub fn prepare(
+    repository: &Repository,
+    table: &str,
+    columns: &KeptColumnNames,
+    indexed: bool,
+    points: PointsOf<'_>,
+) -> Result<()> {
+    let repository = repository.open()?.reading();
+    let view = View::of_many(&repository, points);
+    let sources = Sources::new(&view, repository.runtime().reading(), &|_| String::new());
+    StoreTables::new(&view, &sources, Vec::new())?.prepare(table, columns, indexed)
+}
+
+fn shown(column: &AnswerColumn, names: &[String], tables: &StoreTables<'_>) -> Result<Shown> {
     match column {
-        AnswerColumn::Vector(vector) => Ok((0..found.rows)
-            .map(|row| Cell::Value(vector.value(row)))
-            .collect()),
+        AnswerColumn::Vector(vector) => Ok(Shown::Vector(vector.clone())),
         AnswerColumn::Late {
             table,
             column,
             rows,
-        } => tables.cells(&names[*table], column, rows),
+        } => Ok(Shown::Cells(tables.cells(&names[*table], column, rows)?)),
     }
 }
 

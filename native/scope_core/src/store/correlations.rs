@@ -4,7 +4,7 @@
 //! Writers take turns (one mutex), so both directions always agree; readers take one shard's lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -43,6 +43,8 @@ pub struct Correlations {
     text_bytes: AtomicUsize,
     writer: Mutex<()>,
     max: usize,
+    /// Grows before and after every change: who reads it twice and finds it the same has seen no half of one.
+    changes: AtomicU64,
 }
 
 /// Shards, so that growing one map moves few entries at a time.
@@ -58,6 +60,7 @@ impl Correlations {
             text_bytes: AtomicUsize::new(0),
             writer: Mutex::new(()),
             max,
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +80,7 @@ impl Correlations {
             }
             _ => {}
         }
+        self.changed();
         if let Some(node) = before {
             self.forget(&id, &node);
         }
@@ -102,7 +106,17 @@ impl Correlations {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.ids.entry(node.clone()).or_default().push(id.clone());
         self.nodes.insert(id, node);
+        self.changed();
         Ok(())
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells one moment from another.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Makes what stands for some nodes stand for others. All are taken away before one is put: a node may go by the id
@@ -111,6 +125,7 @@ impl Correlations {
         let mut moved = Vec::new();
         {
             let _turn = self.writer.lock();
+            self.changed();
             for (from, to) in moves {
                 for id in self.ids(from) {
                     self.forget(&id, from);
@@ -174,6 +189,7 @@ impl Correlations {
     pub fn replace(&self, all: impl IntoIterator<Item = (CorrelationId, Arc<str>)>) -> Result<()> {
         {
             let _turn = self.writer.lock();
+            self.changed();
             self.nodes.clear();
             self.ids.clear();
             self.anchored.clear();

@@ -2,6 +2,7 @@
 //!
 //! Records are immutable and shared; a reader keeps what it has, a writer puts a new record in its place.
 
+mod answers;
 mod asking;
 mod batch;
 mod builds;
@@ -41,7 +42,8 @@ mod tables;
 mod view;
 mod write;
 
-pub use asking::{Asked, Asking, Mode as AskMode, Spec, Told, Written, answer};
+pub use answers::{AnswerCounts, Answers, Stamp};
+pub use asking::{Asked, Asking, Mode as AskMode, Shown, Spec, Told, Written, answer, prepare};
 pub use batch::{Applied, Operation, Rejected};
 pub use builds::{AsOf, PointNode, Then, VersionEntry};
 pub use change::{FileChange, Kind as ChangeKind};
@@ -62,13 +64,16 @@ pub use node_row::kind_word;
 pub use points_at::PointsAt;
 pub use processes::Processes;
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
-pub use repository::{Limits, Repository};
+pub use repository::{Limits, QueryCounts, Repository};
 #[cfg(fuzzing)]
 pub use saved::with_head;
 pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
-pub use tables::{EVENT_TYPES, Schema, Sources, StoreTables, TABLES, TableInfo};
+pub use tables::{
+    AboutKept, EVENT_TYPES, Equalities, Kept, KeptColumnNames, Schema, Sources, StoreTables,
+    TABLES, TableInfo,
+};
 pub use view::{LivePoint, PointsOf, View};
 pub use write::{FunctionWrite, Mode, ModuleWrite};
 

@@ -8,7 +8,7 @@
 //! Lock order: `writer`, then `correlating`, then the locks inside of correlations.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -66,6 +66,33 @@ pub(super) struct Shared {
     analysis: Mutex<Analysis>,
     /// Columns of the newest version that was asked.
     columns: crate::store::tables::Kept,
+    answers: Mutex<crate::store::answers::Answers>,
+    counts: QueryCounts,
+}
+
+/// What was asked of a repository.
+#[derive(Default)]
+pub struct QueryCounts {
+    pub asked: AtomicU64,
+    pub answered: AtomicU64,
+    pub timed_out: AtomicU64,
+    pub cancelled: AtomicU64,
+    pub refused: AtomicU64,
+    pub failed: AtomicU64,
+}
+
+impl QueryCounts {
+    /// Takes note of how a question ended.
+    pub fn note<T>(&self, ended: &Result<T>) {
+        let count = match ended {
+            Ok(_) => &self.answered,
+            Err(Error::Timeout { .. }) => &self.timed_out,
+            Err(Error::Cancelled { .. }) => &self.cancelled,
+            Err(Error::Busy { .. }) => &self.refused,
+            Err(_) => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -97,6 +124,8 @@ impl Repository {
             builds: Builds::default(),
             analysis: Mutex::default(),
             columns: Default::default(),
+            answers: Mutex::default(),
+            counts: QueryCounts::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -160,9 +189,43 @@ impl Repository {
         self.shared.runtime.clear_events();
         *self.shared.analysis.lock() = Analysis::default();
         self.shared.columns.lock().clear();
+        self.shared.answers.lock().drop_all(None);
     }
 
-    pub(super) fn kept_columns(&self) -> &crate::store::tables::Kept {
+    /// Who calls whom, as written.
+    pub fn written_calls(&self) -> crate::insight::Calls {
+        let mut calls = crate::insight::Calls::default();
+        self.graphs(|index| {
+            for (_file, edge) in index.edges() {
+                calls.add(index.key(edge.caller), index.key(edge.callee));
+            }
+        });
+        calls
+    }
+
+    /// Gives back what is computed from the source and of points when it is asked for. Gives how many caches, and about how
+    /// many bytes.
+    pub fn drop_computed(&self) -> (u64, u64) {
+        let points = self.shared.point_nodes.len() * 64;
+        let bytes = self.graph_bytes() + points;
+        self.shared.point_nodes.clear();
+        self.shared.point_nodes.shrink_to_fit();
+        self.shared.graphs.clear();
+        self.shared.processes.clear();
+        (3, bytes as u64)
+    }
+
+    /// Answers that are kept.
+    pub fn answers(&self) -> &Mutex<crate::store::answers::Answers> {
+        &self.shared.answers
+    }
+
+    /// What was asked so far.
+    pub fn query_counts(&self) -> &QueryCounts {
+        &self.shared.counts
+    }
+
+    pub fn kept_columns(&self) -> &crate::store::tables::Kept {
         &self.shared.columns
     }
 

@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustler::{Encoder, Env, Term};
 use scope_core::atoms::intern;
-use scope_core::error::Result;
-use scope_core::query::{AggregateKind, Comparison, ExprOp, Step};
-use scope_core::store::{AskMode, Asked, Asking, Spec, TABLES, Told, Written, answer};
+use scope_core::error::{Error, Result};
+use scope_core::query::{AggregateKind, Comparison, ExprOp, Permit, QUERIES, Step};
+use scope_core::store::{AskMode, Asked, Asking, Spec, Stamp, TABLES, Told, Written, answer};
 use scope_core::value::Value;
 
 use super::args;
@@ -19,9 +20,10 @@ use crate::error::reply;
 use crate::export::pid_text;
 use crate::terms::{value_from_term, value_to_term};
 
-/// `repository_ask(ref, question, {mode, timeout_ms, bytes_max})`: `question` is SQL as text, or
-/// `{from, items, condition, group, having, order, limit, offset, distinct, count_all}`. Gives
-/// `{names, rows, total, scanned, lost, {version, events}, steps, peak_bytes, microseconds}`.
+/// `repository_ask(ref, question, {mode, timeout_ms, bytes_max, running_max, keep})`: `question` is SQL as text, or
+/// `{from, items, condition, group, having, order, limit, offset, distinct, count_all}`; `keep` is `nil`, or
+/// `{key, :always | :auto, bytes_max, expensive_us}`. Gives `{names, rows, total, scanned, lost, {version, events}, steps,
+/// peak_bytes, microseconds, kept?}`. Busy when `running_max` questions are being answered in this VM.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn repository_ask<'a>(
     env: Env<'a>,
@@ -29,24 +31,96 @@ fn repository_ask<'a>(
     question: Term<'a>,
     bounds: Term<'a>,
 ) -> Term<'a> {
-    reply(env, ask(env, handle, question, bounds))
+    let asked = || {
+        let started = Instant::now();
+        let obtained = obtain(env, handle, question, bounds)?;
+        let told = &obtained.told;
+        let rows = rows_of(env, told, 0, told.rows)?;
+        let parts = [
+            told.names.encode(env),
+            rows.encode(env),
+            told.total.encode(env),
+            told.scanned.encode(env),
+            told.lost.encode(env),
+            (told.version, told.events).encode(env),
+            steps_of(env, told)?,
+            (told.peak_bytes as u64).encode(env),
+            (started.elapsed().as_micros() as u64).encode(env),
+            obtained.kept.encode(env),
+        ];
+        Ok(rustler::types::tuple::make_tuple(env, &parts))
+    };
+    reply(env, asked())
 }
 
-fn ask<'a>(
+/// An answer, and the seat that it takes until it is told.
+pub struct Obtained {
+    pub told: Arc<Told>,
+    /// Whether it was kept from before.
+    pub kept: bool,
+    _permit: Option<Permit<'static>>,
+}
+
+/// Whether to keep an answer.
+struct Keep<'a> {
+    key: &'a [u8],
+    always: bool,
+    bytes_max: usize,
+    expensive: Duration,
+}
+
+fn keep_of(term: Term<'_>) -> Result<Option<Keep<'_>>> {
+    args::maybe(term, |term| {
+        let parts = args::tuple(term, "keep")?;
+        let [key, when, bytes_max, expensive_us] = parts[..] else {
+            return Err(args::invalid("keep", "there are not four"));
+        };
+        Ok(Keep {
+            key: args::bytes(key, "key")?,
+            always: atoms::always() == when,
+            bytes_max: args::count(bytes_max, "bytes")? as usize,
+            expensive: Duration::from_micros(args::count(expensive_us, "microseconds")?),
+        })
+    })
+}
+
+/// Whether the process that called still lives.
+pub fn wanted(env: Env<'_>) -> bool {
+    // SAFETY: the environment is that of the running call.
+    unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) != 0 }
+}
+
+pub fn obtain<'a>(
     env: Env<'a>,
     handle: Term<'a>,
     question: Term<'a>,
     bounds: Term<'a>,
-) -> Result<Term<'a>> {
-    let started = Instant::now();
+) -> Result<Obtained> {
     let repository = repository_of(handle)?;
     let asked = asked(question)?;
     let parts = args::tuple(bounds, "bounds")?;
-    let [mode, timeout_ms, bytes_max] = parts[..] else {
-        return Err(args::invalid("bounds", "there are not three"));
+    let [mode, timeout_ms, bytes_max, running_max, keep] = parts[..] else {
+        return Err(args::invalid("bounds", "there are not five"));
     };
-    // SAFETY: the environment is that of the running call.
-    let wanted = || unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) } != 0;
+    let keep = keep_of(keep)?;
+    let counts = repository.query_counts();
+    if let Some(keep) = &keep {
+        let stamp = Stamp::of(&repository);
+        if let Some(told) = repository.answers().lock().get(keep.key, &stamp) {
+            counts.asked.fetch_add(1, Ordering::Relaxed);
+            counts.note(&Ok(()));
+            return Ok(Obtained {
+                told,
+                kept: true,
+                _permit: None,
+            });
+        }
+    }
+    let permit = QUERIES.admit(args::count(running_max, "running")? as usize);
+    let permit = permit.inspect_err(|_| {
+        counts.refused.fetch_add(1, Ordering::Relaxed);
+    })?;
+    counts.asked.fetch_add(1, Ordering::Relaxed);
     let pids = RefCell::new(ahash::AHashMap::<u64, Arc<str>>::new());
     let pid = |word: u64| {
         let mut pids = pids.borrow_mut();
@@ -61,36 +135,59 @@ fn ask<'a>(
         },
         timeout: Duration::from_millis(args::count(timeout_ms, "timeout")?),
         bytes_max: args::count(bytes_max, "bytes")? as usize,
-        wanted: &wanted,
+        wanted: &|| wanted(env),
         pid_text: &pid,
         points: &points_of,
     };
-    let told = answer(&repository, asked, &asking)?;
-    encode(env, &told, started)
+    let (before, started) = (Stamp::of(&repository), Instant::now());
+    let told = answer(&repository, asked, &asking);
+    counts.note(&told);
+    let told = Arc::new(told?);
+    if let Some(keep) = keep
+        && told.keepable
+        && (keep.always || started.elapsed() >= keep.expensive)
+    {
+        let mut answers = repository.answers().lock();
+        // What changed meanwhile may be in the answer, or not: then it is told, and not kept.
+        if (keep.always || answers.seen_before(keep.key)) && Stamp::of(&repository) == before {
+            answers.put(keep.key, before, &told, keep.bytes_max);
+        }
+    }
+    Ok(Obtained {
+        told,
+        kept: false,
+        _permit: Some(permit),
+    })
 }
 
-fn encode<'a>(env: Env<'a>, told: &Told, started: Instant) -> Result<Term<'a>> {
-    let mut columns = Vec::with_capacity(told.columns.len());
-    for column in &told.columns {
-        let column = column.iter().map(|cell| cells::cell(env, cell));
-        columns.push(column.collect::<Result<Vec<_>>>()?);
+/// Rows made before somebody looks whether they are still wanted.
+const ROWS_UNASKED: usize = 4096;
+
+/// Rows as lists. Errors: `Cancelled`.
+pub fn rows_of<'a>(
+    env: Env<'a>,
+    told: &Told,
+    from: usize,
+    count: usize,
+) -> Result<Vec<Vec<Term<'a>>>> {
+    let until = told.rows.min(from.saturating_add(count));
+    let mut rows = Vec::new();
+    for row in from..until {
+        if (row - from) % ROWS_UNASKED == ROWS_UNASKED - 1 && !wanted(env) {
+            return Err(Error::Cancelled { what: "query" });
+        }
+        let cells = told.columns.iter();
+        rows.push(
+            cells
+                .map(|column| cells::cell(env, &column.cell(row)))
+                .collect::<Result<Vec<_>>>()?,
+        );
     }
-    let rows: Vec<Vec<Term<'a>>> = (0..told.rows)
-        .map(|row| columns.iter().map(|column| column[row]).collect())
-        .collect();
-    let steps = Value::List(told.steps.iter().map(step).collect());
-    let parts = [
-        told.names.encode(env),
-        rows.encode(env),
-        told.total.encode(env),
-        told.scanned.encode(env),
-        told.lost.encode(env),
-        (told.version, told.events).encode(env),
-        value_to_term(env, &steps)?,
-        (told.peak_bytes as u64).encode(env),
-        (started.elapsed().as_micros() as u64).encode(env),
-    ];
-    Ok(rustler::types::tuple::make_tuple(env, &parts))
+    Ok(rows)
+}
+
+pub fn steps_of<'a>(env: Env<'a>, told: &Told) -> Result<Term<'a>> {
+    value_to_term(env, &Value::List(told.steps.iter().map(step).collect()))
 }
 
 fn step(step: &Step) -> Value {

@@ -2,8 +2,10 @@
 //!
 //! No argument can make these fail other than with an error: everything comes as a `Term` and is looked at.
 
+mod answers;
 pub(crate) mod args;
 mod asks;
+mod causes;
 mod cells;
 mod correlate;
 mod coverage;
@@ -11,6 +13,7 @@ mod events;
 mod findings;
 mod graphs;
 mod hot;
+mod kept;
 mod metrics;
 mod nodes;
 mod processes;

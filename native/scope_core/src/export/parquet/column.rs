@@ -17,6 +17,8 @@ pub struct Chunk {
     words: Vec<String>,
     by_word: AHashMap<String, u32>,
     rows: usize,
+    /// Numbers are 0 or 1, and written as bits.
+    bits: bool,
 }
 
 impl Chunk {
@@ -28,6 +30,15 @@ impl Chunk {
             words: Vec::new(),
             by_word: AHashMap::new(),
             rows: 0,
+            bits: false,
+        }
+    }
+
+    /// Of booleans, any of which may be empty.
+    pub fn of_bits() -> Self {
+        Chunk {
+            bits: true,
+            ..Chunk::new(true)
         }
     }
 
@@ -62,7 +73,10 @@ impl Chunk {
     }
 
     pub fn clear(&mut self) {
-        *self = Chunk::new(self.present.is_some());
+        *self = Chunk {
+            bits: self.bits,
+            ..Chunk::new(self.present.is_some())
+        };
     }
 
     pub fn dictionary_page(&self) -> Option<Vec<u8>> {
@@ -93,7 +107,15 @@ impl Chunk {
             data.extend_from_slice(&(packed.len() as u32).to_le_bytes());
             data.extend_from_slice(&packed);
         }
-        let encoding = if self.words.is_empty() {
+        let encoding = if self.bits {
+            // PLAIN booleans: a bit each, the lowest first.
+            let bytes = self.numbers.chunks(8).map(|eight| {
+                let bits = eight.iter().enumerate();
+                bits.fold(0, |byte, (at, bit)| byte | (*bit as u8 & 1) << at)
+            });
+            data.extend(bytes);
+            PLAIN
+        } else if self.words.is_empty() {
             for number in &self.numbers {
                 data.extend_from_slice(&number.to_le_bytes());
             }

@@ -2,7 +2,10 @@
 //! of each row group, no compression. <https://parquet.apache.org/docs/file-format/>
 
 mod column;
+mod rows;
 mod thrift;
+
+pub use rows::{Datum, Kind, RowFile};
 
 use column::Chunk;
 use thrift::Compact;
@@ -10,14 +13,14 @@ use thrift::Compact;
 use crate::error::Result;
 use crate::export::Sink;
 use crate::export::about::About;
-use crate::export::table::{Cell, Column, Kind, Writer};
+use crate::export::table::{Cell, Column, Kind as Holds, Writer};
 use crate::limits;
 
-const MAGIC: &[u8] = b"PAR1";
+pub(super) const MAGIC: &[u8] = b"PAR1";
 
 struct Field {
     name: &'static str,
-    kind: Kind,
+    kind: Holds,
 }
 
 /// What the footer says of a column of a row group.
@@ -102,12 +105,12 @@ impl Parquet {
     }
 }
 
-fn optional(kind: Kind) -> bool {
-    !matches!(kind, Kind::Count | Kind::Time)
+fn optional(kind: Holds) -> bool {
+    !matches!(kind, Holds::Count | Holds::Time)
 }
 
-fn physical(kind: Kind) -> i32 {
-    if kind == Kind::Text { 6 } else { 2 }
+fn physical(kind: Holds) -> i32 {
+    if kind == Holds::Text { 6 } else { 2 }
 }
 
 fn schema(to: &mut Compact, field: &Field) {
@@ -116,18 +119,18 @@ fn schema(to: &mut Compact, field: &Field) {
     to.text(4, field.name);
     match field.kind {
         // UTF8, UINT_64
-        Kind::Text => to.i32(6, 0),
-        Kind::Count | Kind::MaybeCount => to.i32(6, 14),
-        Kind::Time | Kind::MaybeTime => {}
+        Holds::Text => to.i32(6, 0),
+        Holds::Count | Holds::MaybeCount => to.i32(6, 14),
+        Holds::Time | Holds::MaybeTime => {}
     }
     to.structure(10, |to| match field.kind {
-        Kind::Text => to.structure(1, |_| {}),
-        Kind::Count | Kind::MaybeCount => to.structure(10, |to| {
+        Holds::Text => to.structure(1, |_| {}),
+        Holds::Count | Holds::MaybeCount => to.structure(10, |to| {
             to.byte(1, 64);
             to.bool(2, false);
         }),
         // in UTC, nanoseconds
-        Kind::Time | Kind::MaybeTime => to.structure(8, |to| {
+        Holds::Time | Holds::MaybeTime => to.structure(8, |to| {
             to.bool(1, true);
             to.structure(2, |to| to.structure(3, |_| {}));
         }),

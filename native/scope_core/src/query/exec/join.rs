@@ -112,8 +112,14 @@ impl<'p> Probe<'p> {
         self.bytes
     }
 
-    /// The rows joined, and those there was no room for this time.
-    pub fn probe(&self, batch: Batch, context: &Context<'_>) -> Result<(Batch, Option<Batch>)> {
+    /// The rows joined, and those there was no room for this time; with how many matches of their first were made already.
+    /// `skip` is that of the batch.
+    pub fn probe(
+        &self,
+        batch: Batch,
+        skip: usize,
+        context: &Context<'_>,
+    ) -> Result<(Batch, Option<(Batch, usize)>)> {
         let mut codes = Vec::with_capacity(self.keys.len());
         {
             let mut interned = self.interned.lock();
@@ -128,6 +134,7 @@ impl<'p> Probe<'p> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut key = Vec::new();
         let mut done = 0;
+        let mut made = 0;
         while done < batch.rows && (done == 0 || left.len() < PAIRS_MAX) {
             let matches: &[u32] = match self.keys.is_empty() {
                 true => &everything,
@@ -136,18 +143,30 @@ impl<'p> Probe<'p> {
                     false => &[],
                 },
             };
+            let skipped = if done == 0 {
+                skip.min(matches.len())
+            } else {
+                0
+            };
+            let mut matches = &matches[skipped..];
+            // A row that meets a great many others goes in parts: the caller may be gone meanwhile. Not of an outer join,
+            // which has to know whether it met any.
+            if matches.len() > PAIRS_MAX && self.join.kind == JoinKind::Inner {
+                matches = &matches[..PAIRS_MAX];
+                made = skipped + PAIRS_MAX;
+            }
             left.extend(std::iter::repeat_n(done as u32, matches.len()));
             right.extend_from_slice(matches);
-            // A row that meets a great many others: the caller may be gone meanwhile.
-            if matches.len() > PAIRS_MAX {
-                context.check()?;
-                context.hold(0)?;
+            if made > 0 {
+                break;
             }
             done += 1;
         }
+        // A row of which a part was made is not done, but is among those joined.
+        let joined = done + usize::from(made > 0);
         let rest = (done < batch.rows).then(|| {
             let rows: Vec<u32> = (done as u32..batch.rows as u32).collect();
-            batch.pick(&rows)
+            (batch.pick(&rows), made)
         });
         if !self.residual.is_yes() {
             let pairs = self.pairs(&batch, &left, &right);
@@ -156,7 +175,7 @@ impl<'p> Probe<'p> {
             right = held.iter().map(|at| right[*at as usize]).collect();
         }
         if self.join.kind == JoinKind::Left {
-            let mut matched = vec![false; done];
+            let mut matched = vec![false; joined];
             for row in &left {
                 matched[*row as usize] = true;
             }

@@ -177,6 +177,9 @@ pub(super) fn filtered(batch: Batch, condition: &Expr, context: &Context<'_>) ->
     })
 }
 
+/// Rows that meet a join's table at a time.
+const PROBED_ROWS: usize = 1024;
+
 /// Through the joins, one after the other, a bounded piece at a time: each join may make many rows of one.
 fn joined(
     batch: Batch,
@@ -186,25 +189,35 @@ fn joined(
     sink: &mut dyn FnMut(Batch) -> Result<ControlFlow<()>>,
 ) -> Result<ControlFlow<()>> {
     // A stack instead of recursion, for what is still to be joined: at which join, and what.
-    let mut left = vec![(0, batch)];
-    while let Some((at, batch)) = left.pop() {
+    let mut left = vec![(0, batch, 0)];
+    while let Some((at, batch, skip)) = left.pop() {
         if batch.rows == 0 {
             continue;
         }
+        context.check()?;
         let Some((probe, after)) = probes.get(at) else {
             if sink(batch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             continue;
         };
+        // What a join has no room for is copied for the next turn: that is to be little.
+        if batch.rows > PROBED_ROWS {
+            let starts = (0..batch.rows).step_by(PROBED_ROWS).rev();
+            left.extend(starts.map(|from| {
+                let to = batch.rows.min(from + PROBED_ROWS);
+                (at, batch.slice(from, to), if from == 0 { skip } else { 0 })
+            }));
+            continue;
+        }
         let began = Instant::now();
-        let (done, rest) = probe.probe(batch, context)?;
+        let (done, rest) = probe.probe(batch, skip, context)?;
         let done = filtered(done, after, context)?;
         counts[at].add(done.rows, began.elapsed().as_nanos() as u64);
-        if let Some(rest) = rest {
-            left.push((at, rest));
+        if let Some((rest, skip)) = rest {
+            left.push((at, rest, skip));
         }
-        left.push((at + 1, done));
+        left.push((at + 1, done, 0));
     }
     Ok(ControlFlow::Continue(()))
 }

@@ -14,8 +14,9 @@ use crate::store::locate::{function_number, runtime_key};
 use crate::store::module_row::{ModuleField, ModuleRow};
 use crate::store::record::{FunctionRecord, ModuleRecord};
 use crate::store::structs::{average_ms, error_rate, us};
+use crate::store::tables::kept::{Kept, once};
 use crate::store::tables::points::function_name;
-use crate::store::tables::rows::{Kept, Kind, once};
+use crate::store::tables::rows::Kind;
 use crate::store::view::View;
 use crate::value::Value;
 

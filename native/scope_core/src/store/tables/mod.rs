@@ -1,5 +1,6 @@
 //! The repository as tables, at one moment.
 
+mod kept;
 mod kinds;
 mod log;
 mod nodes;
@@ -21,8 +22,8 @@ use log::{Activations, Events, LogColumns, PidText};
 use nodes::Nodes;
 use rows::RowTable;
 
+pub use kept::{About as AboutKept, Columns as KeptColumnNames, Equalities, Kept};
 pub use log::EVENT_TYPES;
-pub use rows::Kept;
 pub use schema::{Schema, TABLES, TableInfo};
 
 /// Rows of modules and functions, made from a view.
@@ -85,6 +86,18 @@ impl<'m> StoreTables<'m> {
 
     fn nodes(&self) -> &Nodes<'m> {
         self.nodes.get_or_init(|| Nodes::new(self.view))
+    }
+
+    /// Keeps columns of modules or functions, and their index. Errors: `Unknown`, `Invalid`.
+    pub fn prepare(&self, table: &str, columns: &KeptColumnNames, indexed: bool) -> Result<()> {
+        match schema::table(table)?.name {
+            "modules" => self.modules.prepare(columns, indexed),
+            "functions" => self.functions.prepare(columns, indexed),
+            _ => Err(Error::Invalid {
+                what: "source",
+                detail: "columns and indexes are kept of modules and functions".into(),
+            }),
+        }
     }
 
     /// Cells of a column that was left for the end.

@@ -1,92 +1,19 @@
 //! Modules and functions as tables. What the source says of all of them is put into columns once for each version of the
 //! repository; what a run says, once for each question.
 
-use std::any::Any;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::atoms::{Atom, intern};
 use crate::error::{Error, Result};
 use crate::query::{
-    Access, Builder, Catalogue, Comparison, Context, Hint, Row, Scan, Sink, Table, Vector, give,
+    Access, Builder, Catalogue, Comparison, Context, Hint, Row, Scan, Sink, Table, Type, Vector,
+    give,
 };
 use crate::store::columns::{Cell, Column, FromName};
+use crate::store::tables::kept::{Columns, Index, Kept, equalities, once};
 use crate::store::tables::schema::{Schema, TableInfo};
 use crate::value::Value;
-
-/// What holds for one version of a repository.
-pub type Kept = parking_lot::Mutex<KeptColumns>;
-
-/// Bytes of columns that are kept.
-const KEPT_BYTES: usize = 64 * 1024 * 1024;
-
-#[derive(Default)]
-pub struct KeptColumns {
-    version: u64,
-    bytes: usize,
-    columns: BTreeMap<(&'static str, Arc<str>), Arc<Vector>>,
-    /// Where the rows of a table come from, and other things that are made once, by name.
-    made: BTreeMap<&'static str, Arc<dyn Any + Send + Sync>>,
-}
-
-impl KeptColumns {
-    fn get(&self, version: u64, table: &'static str, column: &Arc<str>) -> Option<Arc<Vector>> {
-        let found = self.columns.get(&(table, column.clone()));
-        found.filter(|_| self.version == version).cloned()
-    }
-
-    /// Whether what is of this version may be kept: a question over an older one is none of the cache's business.
-    fn turn_to(&mut self, version: u64) -> bool {
-        if version > self.version {
-            *self = KeptColumns {
-                version,
-                ..KeptColumns::default()
-            };
-        }
-        version == self.version
-    }
-
-    fn put(&mut self, version: u64, table: &'static str, column: &Arc<str>, values: &Arc<Vector>) {
-        let bytes = values.heap_bytes();
-        if self.turn_to(version) && self.bytes + bytes <= KEPT_BYTES {
-            self.bytes += bytes;
-            self.columns.insert((table, column.clone()), values.clone());
-        }
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub fn clear(&mut self) {
-        *self = KeptColumns::default();
-    }
-}
-
-/// What is made once for each version.
-pub fn once<T: Send + Sync + 'static>(
-    kept: &Kept,
-    version: u64,
-    name: &'static str,
-    make: impl FnOnce() -> T,
-) -> Arc<T> {
-    let known = {
-        let kept = kept.lock();
-        let found = kept.made.get(name).filter(|_| kept.version == version);
-        found.cloned()
-    };
-    if let Some(known) = known.and_then(|known| known.downcast::<T>().ok()) {
-        return known;
-    }
-    // Not under the lock: two who ask at once both make it, and both are right.
-    let made = Arc::new(make());
-    let mut kept = kept.lock();
-    if kept.turn_to(version) {
-        kept.made.insert(name, made.clone());
-    }
-    made
-}
 
 /// Rows of one kind.
 pub trait Kind {
@@ -213,7 +140,7 @@ impl<K: Kind> Table for RowTable<'_, K> {
 
     fn distinct(&self, column: &str) -> Option<u64> {
         let kept = self.kept.lock();
-        match &*kept.get(self.version, self.info.name, &Arc::from(column))? {
+        match &**kept.look(self.version, self.info.name, &Arc::from(column))? {
             Vector::Text(_, texts) => Some(texts.len() as u64),
             Vector::Bool(..) => Some(2),
             _ => None,
@@ -222,6 +149,18 @@ impl<K: Kind> Table for RowTable<'_, K> {
 
     fn access(&self, hints: &[Hint]) -> Access {
         let rows = Table::rows(self);
+        let (columns, values) = self.equalities(hints);
+        if !columns.is_empty() {
+            let columns: Columns = columns.into();
+            let kept = self.kept.lock();
+            let index = kept.look_index(self.version, self.info.name, &columns);
+            if let Some(found) = index.and_then(|index| index.rows(&values)) {
+                return Access {
+                    path: format!("index of {}", columns.join(", ")),
+                    rows: found.len() as u64,
+                };
+            }
+        }
         match only_module(hints) {
             Some(_) if self.info.name == "functions" => Access {
                 path: "index of modules".into(),
@@ -235,6 +174,9 @@ impl<K: Kind> Table for RowTable<'_, K> {
     }
 
     fn scan(&self, scan: &Scan<'_>, context: &Context<'_>, sink: &mut Sink<'_>) -> Result<()> {
+        if let Some(picked) = self.indexed(scan.hints)? {
+            return self.scan_rows(&picked, scan, context, sink);
+        }
         if let Some(module) = only_module(scan.hints) {
             return self.scan_module(&module, scan, sink);
         }
@@ -249,6 +191,117 @@ impl<K: Kind> Table for RowTable<'_, K> {
 }
 
 impl<K: Kind> RowTable<'_, K> {
+    /// What the hints equal to something, of columns that can be indexed.
+    fn equalities<'h>(&self, hints: &'h [Hint]) -> (Vec<Arc<str>>, Vec<&'h Value>) {
+        equalities(hints, |column, value| {
+            self.is_indexable(column)
+                && match self.info.column(column).map(|column| column.kind) {
+                    Some(Type::Int) => matches!(value, Value::Int(_)),
+                    _ => !value.is_nil() && value.as_text().is_some(),
+                }
+        })
+    }
+
+    fn is_indexable(&self, column: &str) -> bool {
+        let kinds = [Type::Int, Type::Text, Type::Atom];
+        !self.info.is_of_run(column)
+            && self
+                .info
+                .column(column)
+                .is_some_and(|column| kinds.contains(&column.kind))
+    }
+
+    /// The rows that an index gives; makes it where questions have shown that it is worth it.
+    fn indexed(&self, hints: &[Hint]) -> Result<Option<Vec<u32>>> {
+        let (columns, values) = self.equalities(hints);
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let columns: Columns = columns.into();
+        let wanted = {
+            let rows = self.places().len();
+            self.kept.lock().ask(self.info.name, &columns, rows)
+        };
+        let found = self
+            .kept
+            .lock()
+            .index(self.version, self.info.name, &columns);
+        let index = match found {
+            Some(index) => index,
+            None if wanted => match self.make_index(&columns)? {
+                Some(index) => index,
+                None => return Ok(None),
+            },
+            None => return Ok(None),
+        };
+        Ok(index.rows(&values).map(<[u32]>::to_vec))
+    }
+
+    /// Makes and keeps an index. `None` when a column holds what cannot be indexed.
+    pub fn make_index(&self, columns: &Columns) -> Result<Option<Arc<Index>>> {
+        let values = columns
+            .iter()
+            .map(|path| self.column(path))
+            .collect::<Result<Vec<_>>>()?;
+        let Some(index) = Index::of(&values).map(Arc::new) else {
+            return Ok(None);
+        };
+        self.kept
+            .lock()
+            .put_index(self.version, self.info.name, columns, &index);
+        Ok(Some(index))
+    }
+
+    /// Keeps a column of the source, whether a question wants it or not.
+    ///
+    /// Errors: `Unknown`; `Invalid` of one that changes with every event.
+    pub fn prepare(&self, columns: &Columns, indexed: bool) -> Result<()> {
+        for path in columns.iter() {
+            Schema.column(self.info.name, path)?;
+            if self.info.is_of_run(path) || indexed && !self.is_indexable(path) {
+                return Err(Error::Invalid {
+                    what: "column",
+                    detail: format!("{path} is no text, atom or integer of the source"),
+                });
+            }
+            self.column(path)?;
+        }
+        if indexed {
+            self.kept.lock().want(self.info.name, columns, true);
+            self.make_index(columns)?;
+        }
+        Ok(())
+    }
+
+    /// Of some rows: what a run says is computed for these alone.
+    fn scan_rows(
+        &self,
+        picked: &[u32],
+        scan: &Scan<'_>,
+        context: &Context<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let places = self.places();
+        let mut columns = Vec::with_capacity(scan.columns.len() + 1);
+        for path in scan.columns {
+            context.check()?;
+            columns.push(match self.info.is_of_run(path) {
+                true => {
+                    let mut own = picked.iter().map(|row| &places[*row as usize]);
+                    Arc::new(self.values(path, &mut own)?)
+                }
+                false => Arc::new(self.column(path)?.pick(picked)),
+            });
+        }
+        let numbers = picked.iter().map(|row| i64::from(*row));
+        columns.push(Arc::new(Vector::Int(numbers.collect(), None)));
+        sink(crate::query::Batch {
+            rows: picked.len(),
+            columns,
+        })
+        .map(|_| ())
+    }
+
     /// Of one module's rows alone: nothing is computed for the others.
     fn scan_module(&self, module: &[u8], scan: &Scan<'_>, sink: &mut Sink<'_>) -> Result<()> {
         let text = |place: &K::Place| crate::query::atom_text(K::module(place).0);
