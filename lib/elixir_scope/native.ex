@@ -171,6 +171,8 @@ defmodule ElixirScope.Native do
   def repository_node_events(_ref, _id, _types, _limit), do: missing()
   def repository_ask(_ref, _question, _bounds), do: missing()
   def query_schema, do: missing()
+  # seeds are [{seed, weight}]
+  def repository_context(_ref, _seeds, _count), do: missing()
   def repository_stats(_ref), do: missing()
   def repository_health(_ref), do: missing()
   def repository_coverage(_ref, _target), do: missing()

@@ -82,6 +82,7 @@ defmodule ElixirScope.Core.Repository do
   # questions
   def ask(ref, question, bounds), do: Core.call(fn -> Native.repository_ask(ref, question, bounds) end)
   def query_schema, do: Native.query_schema()
+  def context(ref, seeds, count), do: Core.call(fn -> Native.repository_context(ref, seeds, count) end)
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 

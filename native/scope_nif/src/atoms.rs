@@ -281,4 +281,9 @@ rustler::atoms! {
     is_null,
     is_true,
     cancelled,
+
+    // where a context begins
+    lines,
+    test,
+    words,
 }

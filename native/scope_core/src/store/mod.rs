@@ -27,6 +27,7 @@ mod node_row;
 mod points_at;
 mod processes;
 mod record;
+mod relevance;
 mod replace;
 mod repository;
 mod saved;
@@ -59,6 +60,7 @@ pub use module_row::{ModuleRow, id_value};
 pub use node_row::kind_word;
 pub use points_at::PointsAt;
 pub use processes::Processes;
+pub use relevance::{ContextAsked, Seed, context};
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
 pub use repository::{Limits, Repository};
 #[cfg(fuzzing)]

@@ -66,6 +66,8 @@ pub(super) struct Shared {
     analysis: Mutex<Analysis>,
     /// Columns of the newest version that was asked.
     columns: crate::store::tables::Kept,
+    /// What relevance is found in.
+    pub(super) web: crate::store::relevance::Kept,
 }
 
 /// A repository as it is now, whenever it is asked; or, when it is a `reading`, as it was at one moment. What is written
@@ -97,6 +99,7 @@ impl Repository {
             builds: Builds::default(),
             analysis: Mutex::default(),
             columns: Default::default(),
+            web: Default::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -160,6 +163,7 @@ impl Repository {
         self.shared.runtime.clear_events();
         *self.shared.analysis.lock() = Analysis::default();
         self.shared.columns.lock().clear();
+        *self.shared.web.lock() = None;
     }
 
     pub(super) fn kept_columns(&self) -> &crate::store::tables::Kept {

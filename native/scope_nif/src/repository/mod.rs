@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod asks;
 mod cells;
+mod contexts;
 mod correlate;
 mod coverage;
 mod events;

@@ -1,0 +1,78 @@
+defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
+  @moduledoc false
+  # What an error says as text: the functions and places that its stacktrace names, in their order, the functions and modules that
+  # its message names, the test that failed. Nothing of the text becomes an atom.
+
+  @frames_max 60
+  @names_max 20
+  # The first frame is where it went wrong; each further one says a little less.
+  @fading 0.8
+
+  # `lib/shop/cart.ex:12: Shop.Cart.add/3`, with `(shop 0.1.0)` before it or not.
+  @frame ~r/([\w.@~\/-]+\.(?:exs?|erl)):(\d+): (?:anonymous fn\/\d+ in )?([\w.:"!?@-]+?)\/(\d+)/u
+  @place ~r/([\w.@~\/-]+\.exs?):(\d+)/u
+  @function ~r/\b((?:[A-Z]\w*\.)+[a-z_]\w*[!?]?)\/(\d+)/u
+  @module ~r/(?<![\w.])((?:[A-Z]\w*)(?:\.[A-Z]\w*)*)(?![\w.]*\/\d)/u
+  @failed_test ~r/^\s*\d+\) (test .+) \(([\w.]+)\)\s*$/mu
+
+  @doc "Whether a text is an error or a stacktrace as it is printed."
+  def error?(text), do: text =~ "** (" or text =~ @frame or text =~ @failed_test
+
+  @doc "A place as `lib/shop/cart.ex:12`, and nothing else."
+  def place(text) do
+    case Regex.run(~r/\A([\w.@~\/ -]+\.exs?):(\d+)(?::\d+)?\z/u, String.trim(text)) do
+      [_, file, line] -> {:ok, file, String.to_integer(line)}
+      nil -> :error
+    end
+  end
+
+  @doc """
+  Where a walk begins for a text: `[{seed, weight}]`, strongest first; a frame is the function it names, and the line where it
+  names none that is known.
+  """
+  def seeds(text) do
+    frames = for [_, file, line, name, arity] <- scan(@frame, text), do: {file, line, name, arity}
+
+    framed =
+      for {{file, line, name, arity}, at} <- frames |> Enum.take(@frames_max) |> Enum.with_index() do
+        weight = :math.pow(@fading, at)
+        {{:first, [{:node, "#{name}/#{arity}"}, {:lines, file, number(line)}]}, weight}
+      end
+
+    known = MapSet.new(frames, fn {_, _, name, arity} -> {name, arity} end)
+
+    named =
+      for [_, name, arity] <- scan(@function, text), not MapSet.member?(known, {name, arity}), uniq: true do
+        {{:node, "#{name}/#{arity}"}, 1.0}
+      end
+
+    tests =
+      for [_, name, module] <- scan(@failed_test, text), uniq: true, do: {{:test, module, name}, 1.0}
+
+    places =
+      for [_, file, line] <- scan(@place, text),
+          not Enum.any?(frames, &match?({^file, ^line, _, _}, &1)),
+          uniq: true,
+          do: {{:lines, file, number(line)}, 0.5}
+
+    modules = for [_, name | _] <- scan(@module, text), uniq: true, do: {{:node, name}, 0.15}
+
+    Enum.take(named, @names_max) ++
+      framed ++ Enum.take(tests, @names_max) ++ Enum.take(places, @names_max) ++ Enum.take(modules, @names_max)
+  end
+
+  @doc "The names of exceptions that a text says were raised: `** (KeyError) ...`."
+  def exceptions(text) do
+    for [_, name] <- scan(~r/\(([A-Z]\w*(?:\.[A-Z]\w*)*)\)/u, text), uniq: true, do: name
+  end
+
+  @doc "What the message says, without the frames."
+  def message(text) do
+    text |> String.split("\n") |> Enum.reject(&(&1 =~ @frame or &1 =~ @place)) |> Enum.join(" ")
+  end
+
+  defp scan(pattern, text), do: Regex.scan(pattern, text)
+
+  # A line has no ten digits.
+  defp number(text), do: text |> String.slice(0, 9) |> String.to_integer()
+end
