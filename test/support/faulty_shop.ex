@@ -12,10 +12,11 @@ defmodule ElixirScope.Test.FaultyShop do
 
   defstruct [:module, :dir, :observation, :outcome]
 
-  @doc "Builds and runs the shop as `Shop<number>`; the fault's `run` is observed. `stop/1` ends it."
+  @doc "Builds and runs the shop as `Shop<number>`; the fault's `run` is observed. `files:` adds sources."
   def run(number, fault, opts \\ []) do
-    shop = build(number, fault)
-    code = named(fault.run, shop.module)
+    {files, opts} = Keyword.pop(opts, :files, %{})
+    shop = build(number, fault, files)
+    runner = runner(fault, shop.module)
 
     fun = fn ->
       {:ok, supervisor} = apply(Module.concat(shop.module, Application), :start, [:normal, []])
@@ -23,8 +24,7 @@ defmodule ElixirScope.Test.FaultyShop do
       Process.put(:supervisor, supervisor)
 
       try do
-        {result, _} = Code.eval_string("import ExUnit.Assertions\n" <> code, [], file: "run.exs")
-        {:ok, result}
+        {:ok, runner.run()}
       catch
         kind, reason -> {:failed, kind, reason, __STACKTRACE__}
       after
@@ -49,7 +49,7 @@ defmodule ElixirScope.Test.FaultyShop do
   end
 
   @doc "The copy, faulty, in a directory of its own, and compiled."
-  def build(number, fault) do
+  def build(number, fault, files \\ %{}) do
     name = "Shop#{number}"
     unique = System.unique_integer([:positive])
     dir = Path.join(System.tmp_dir!(), "elixir_scope-faults-#{System.pid()}-#{unique}")
@@ -63,6 +63,7 @@ defmodule ElixirScope.Test.FaultyShop do
         write(dir, relative, named(text, module))
       end
 
+    sources = sources ++ for({path, text} <- files, do: write(dir, path, named(text, module)))
     write(dir, "test/faults_test.exs", test_file(fault, module))
     ebin = Path.join(dir, "ebin")
     File.mkdir_p!(ebin)
@@ -92,33 +93,57 @@ defmodule ElixirScope.Test.FaultyShop do
   @doc "Text of the shop, or about it, in the words of the copy."
   def named(text, module), do: String.replace(text, ~r/\bShop\b/, inspect(module))
 
+  # `run` begins in the same line in both, so that a stacktrace of one is one of the other.
   @test_line 5
 
   defp test_file(fault, module) do
-    body = fault.run |> named(module) |> String.trim() |> String.replace("\n", "\n    ")
-
     """
     defmodule #{inspect(module)}.FaultsTest do
       use ExUnit.Case
 
       # What the shop promises.
       test "#{fault.name}" do
-        #{body}
+        #{body(fault, module)}
       end
     end
     """
   end
 
-  @doc "What ExUnit prints of a test that failed, without the values of the assertion."
-  def failed_test(shop, fault) do
-    {:failed, :error, %ExUnit.AssertionError{} = error, _} = shop.outcome
+  defp runner(fault, module) do
+    text = """
+    defmodule #{inspect(module)}Runner do
+      import ExUnit.Assertions
 
+
+      def run do
+        #{body(fault, module)}
+      end
+    end
     """
-      1) test #{fault.name} (#{inspect(shop.module)}.FaultsTest)
-         test/faults_test.exs:#{@test_line}
-         #{error.message |> to_string() |> String.split("\n") |> hd()}
-    """
+
+    [{runner, _}] = Code.compile_string(text, "test/faults_test.exs")
+    runner
   end
+
+  defp body(fault, module), do: fault.run |> named(module) |> String.trim() |> String.replace("\n", "\n    ")
+
+  @doc "What ExUnit prints of the test that failed."
+  def failed_test(shop, fault) do
+    {:failed, kind, reason, stack} = shop.outcome
+    module = Module.concat(shop.module, FaultsTest)
+    name = :"test #{fault.name}"
+
+    stack =
+      for {frame, _, _, [_ | _] = place} = one <- stack, place[:file] == ~c"test/faults_test.exs" or frame != nil do
+        if place[:file] == ~c"test/faults_test.exs", do: {module, name, 1, place}, else: one
+      end
+
+    test = %ExUnit.Test{name: name, module: module, case: module, tags: tags(shop)}
+    failures = [{kind, reason, Enum.take_while(stack, &(elem(&1, 0) != ElixirScope.Observation.Boundary))}]
+    ExUnit.Formatter.format_test_failure(test, failures, 1, 80, fn _, text -> text end)
+  end
+
+  defp tags(shop), do: %{file: Path.join(shop.dir, "test/faults_test.exs"), line: @test_line}
 
   defp write(dir, relative, text) do
     target = Path.join(dir, relative)

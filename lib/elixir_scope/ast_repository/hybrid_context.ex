@@ -30,11 +30,12 @@ defmodule ElixirScope.ASTRepository.HybridContext do
   called again and again). An edge weighs more the more interesting its other end is, and the score is the walker's share times that
   interest:
 
-      1 + 2·failing + 2·origin + 2·heat + repeated + change + 2·unheard
+      (1 + 2·failing + 2·origin + 2·swallowed + 2·heat + repeated + change + 2·unheard + finding/2) · (1 - 0.6·idle)
 
-  each from 0 to 1: the share of calls that failed (from 0.5), that of failures which came from no function it calls (from 0.5), the root of
-  its share of all self time, how often it is called from one call, whether its code changed (half in a week), and whether it sends a
-  message that its receiver takes in no clause.
+  each from 0 to 1: the share of calls that failed (from 0.5 on), that of failures which came from no function it calls (from 0.5), that of
+  calls which went on after one they made had failed (from 0.5), the root of its share of all self time, how often it is called from one call
+  (four times and more), whether its code changed (half in a week), whether it sends a message that its receiver takes in no clause,
+  whether there is a finding in it, and whether its module ran and it did not.
   """
 
   alias ElixirScope.ASTRepository.{ContextRequest, HybridContext.Document, HybridContext.Item}

@@ -7,8 +7,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Build do
   alias ElixirScope.{Capture, Core}
 
   # Of the whole budget: what one function may take, by its rank, so that one long function does not hide all others.
-  @shares [0.30, 0.22, 0.18]
-  @share 0.12
+  @shares [0.25, 0.18, 0.14, 0.11, 0.1]
+  @share 0.07
   # What is kept for the names of what did not get room.
   @also_share 0.08
   @also_max 40

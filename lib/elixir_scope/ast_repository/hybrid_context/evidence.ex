@@ -51,6 +51,7 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
     Enum.concat([
       if(raw.seed, do: ["asked for"], else: []),
       failing,
+      swallowed(raw, interest),
       if(interest.unheard > 0, do: ["sends a message that its receiver takes in no clause"], else: []),
       if(interest.heat >= 0.3, do: ["#{round(100 * interest.heat * interest.heat)} % of all time"], else: []),
       Enum.take(repeated, 1),
@@ -67,6 +68,13 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
       from != [] -> ["failed by way of #{hd(from)}"]
       true -> ["its calls failed"]
     end
+  end
+
+  defp swallowed(_raw, %{swallowed: share}) when share == 0, do: []
+
+  defp swallowed(raw, _interest) do
+    from = for one <- raw.calls.items, one.failed > 0, one.count > 0, do: one.ast_node_id
+    ["went on after #{List.first(from) || "what it called"} had failed"]
   end
 
   defp decimal(float), do: :erlang.float_to_binary(float / 1, decimals: 1)

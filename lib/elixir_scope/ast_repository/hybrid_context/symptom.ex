@@ -13,6 +13,7 @@ defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
   @place ~r/([\w.@~\/-]+\.exs?):(\d+)/u
   @function ~r/\b((?:[A-Z]\w*\.)+[a-z_]\w*[!?]?)\/(\d+)/u
   @module ~r/(?<![\w.])((?:[A-Z]\w*)(?:\.[A-Z]\w*)*)(?![\w.]*\/\d)/u
+  @call ~r/\b((?:[A-Z]\w*\.)+[a-z_]\w*[!?]?)\(/u
   @failed_test ~r/^\s*\d+\) (test .+) \(([\w.]+)\)\s*$/mu
 
   @doc "Whether a text is an error or a stacktrace as it is printed."
@@ -46,6 +47,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
         {{:node, "#{name}/#{arity}"}, 1.0}
       end
 
+    calls = for [_, name] <- scan(@call, text), uniq: true, do: {{:any_arity, name}, 1.0}
+
     tests =
       for [_, name, module] <- scan(@failed_test, text), uniq: true, do: {{:test, module, name}, 1.0}
 
@@ -58,7 +61,7 @@ defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
     modules = for [_, name | _] <- scan(@module, text), uniq: true, do: {{:node, name}, 0.15}
 
     Enum.take(named, @names_max) ++
-      framed ++ Enum.take(tests, @names_max) ++ Enum.take(places, @names_max) ++ Enum.take(modules, @names_max)
+      Enum.take(calls, @names_max) ++ framed ++ Enum.take(tests, @names_max) ++ Enum.take(places, @names_max) ++ Enum.take(modules, @names_max)
   end
 
   @doc "The names of exceptions that a text says were raised: `** (KeyError) ...`."

@@ -56,6 +56,11 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
     end
   end
 
+  defp known(ref, {{:any_arity, name}, weight}) do
+    ids = for arity <- @arities, id = "#{name}/#{arity}", known?(ref, {:node, id}), do: id
+    for id <- ids, do: {{:node, id}, weight / length(ids)}
+  end
+
   defp known(ref, {{:node, _} = way, weight}), do: if(known?(ref, way), do: [{way, weight}], else: [])
   defp known(_ref, seed), do: [seed]
 

@@ -1,6 +1,6 @@
 //! What draws attention to a function, whatever is asked: failures, time, repetition, change.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use crate::ingest::{Warm, Warmth};
 use crate::store::repository::Repository;
@@ -29,16 +29,29 @@ pub struct Interest {
     pub change: f64,
     /// 1 when it sends what the receiver takes in no clause.
     pub unheard: f64,
+    /// The share of its calls that went on after a function that it called failed; half of it for going on at all.
+    pub swallowed: f64,
+    /// 1 when there is a finding in it.
+    pub finding: f64,
+    /// 1 when its module was seen to run, and it was not.
+    pub idle: f64,
 }
+
+/// What did not run is worth so much less where the rest of its module did.
+const IDLE: f64 = 0.6;
 
 impl Interest {
     pub fn value(&self) -> f64 {
-        1.0 + 2.0 * self.failing
+        let drawn = 1.0
+            + 2.0 * self.failing
             + 2.0 * self.origin
+            + 2.0 * self.swallowed
             + 2.0 * self.heat
             + self.repeated
             + self.change
             + 2.0 * self.unheard
+            + 0.5 * self.finding;
+        drawn * (1.0 - IDLE * self.idle)
     }
 }
 
@@ -104,22 +117,20 @@ impl Lively {
         for (node, warmth) in &self.warmth {
             let interest = all.entry(*node).or_default();
             let calls = warmth.calls.max(1) as f64;
-            if warmth.failed > 0 {
-                let share = (warmth.failed as f64 / calls).min(1.0);
-                interest.failing = 0.5 + 0.5 * share;
-                let explained: u64 = self
-                    .out
-                    .get(node)
-                    .into_iter()
-                    .flatten()
-                    .map(|(to, count)| self.warmth.get(to).map_or(0, |to| to.failed.min(*count)))
-                    .sum();
-                let own = warmth.failed.saturating_sub(explained);
-                interest.origin = match own {
-                    0 => 0.0,
-                    own => 0.5 + 0.5 * (own as f64 / calls).min(1.0),
-                };
-            }
+            let share = |failed: u64| match failed {
+                0 => 0.0,
+                failed => 0.5 + 0.5 * (failed as f64 / calls).min(1.0),
+            };
+            let below: u64 = self
+                .out
+                .get(node)
+                .into_iter()
+                .flatten()
+                .map(|(to, count)| self.warmth.get(to).map_or(0, |to| to.failed.min(*count)))
+                .sum();
+            interest.failing = share(warmth.failed);
+            interest.origin = share(warmth.failed.saturating_sub(below));
+            interest.swallowed = share(below.saturating_sub(warmth.failed));
             if self_ns > 0 {
                 interest.heat = (warmth.self_ns as f64 / self_ns as f64).min(1.0).sqrt();
             }
@@ -140,6 +151,21 @@ impl Lively {
         }
         for node in &web.unheard {
             all.entry(*node).or_default().unheard = 1.0;
+        }
+        for node in &web.doubtful {
+            all.entry(*node).or_default().finding = 1.0;
+        }
+        let ran: AHashSet<u32> = self
+            .warmth
+            .keys()
+            .filter_map(|node| web.by_module.get(&web.nodes[*node as usize].key.module).copied())
+            .collect();
+        for module in ran {
+            for (node, tie) in web.out.of(module) {
+                if *tie == Tie::Within && !self.warmth.contains_key(node) {
+                    all.entry(*node).or_default().idle = 1.0;
+                }
+            }
         }
         self.interests = all;
     }

@@ -121,10 +121,19 @@ fn of_lines(repository: &Repository, web: &Web, file: &str, line: u32) -> Vec<(u
         return web.number(&key).map_or_else(Vec::new, |node| vec![(node, 1.0)]);
     }
     match block_around(&unit, line) {
-        Some((from, to)) => called_between(repository, web, &unit, from, to),
+        // What the line itself calls is what it is about; the rest of the block leads there.
+        Some((from, to)) => {
+            let mut found = called_between(repository, web, &unit, from, to);
+            let own = called_between(repository, web, &unit, line, line).into_iter();
+            found.extend(own.map(|(node, weight)| (node, OF_THE_LINE * weight)));
+            found
+        }
         None => Vec::new(),
     }
 }
+
+/// Against what is called in the block around it.
+const OF_THE_LINE: f64 = 3.0;
 
 const BLOCKS: [&str; 5] = ["test", "property", "setup", "setup_all", "describe"];
 

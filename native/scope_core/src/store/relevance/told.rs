@@ -85,6 +85,9 @@ pub fn item(
                 ("repeated", float(interest.repeated)),
                 ("change", float(interest.change)),
                 ("unheard", float(interest.unheard)),
+                ("swallowed", float(interest.swallowed)),
+                ("finding", float(interest.finding)),
+                ("idle", float(interest.idle)),
             ]),
         ),
         (

@@ -48,6 +48,9 @@ impl Tie {
     }
 }
 
+/// A finding that is less sure than this draws nobody.
+const SURE: f64 = 0.8;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Of {
     Module(u32),
@@ -120,6 +123,8 @@ pub struct Web {
     pub changed: AHashMap<u32, Change>,
     /// Send what nobody takes.
     pub unheard: Vec<u32>,
+    /// Have a finding that is rather sure.
+    pub doubtful: Vec<u32>,
     words: OnceLock<Words>,
 }
 
@@ -164,6 +169,7 @@ impl Web {
             into: Links::default(),
             changed: AHashMap::new(),
             unheard: Vec::new(),
+            doubtful: Vec::new(),
             words: OnceLock::new(),
         };
         for (path, file) in &state.files {
@@ -192,7 +198,25 @@ impl Web {
         web.into = Links::new(web.nodes.len(), turned.collect());
         web.out = Links::new(web.nodes.len(), pairs);
         web.add_changes(state);
+        web.add_findings(state);
         web
+    }
+
+    fn add_findings(&mut self, state: &State) {
+        for unit in state.units().iter() {
+            for finding in unit.findings().iter().filter(|one| one.confidence >= SURE) {
+                let Some(clause) = unit.clause_of(finding.node) else {
+                    continue;
+                };
+                let function = &unit.functions()[unit.clauses()[clause as usize].function as usize];
+                let key = FunctionKey {
+                    module: unit.modules()[function.module as usize].name,
+                    name: function.name,
+                    arity: function.arity,
+                };
+                self.doubtful.extend(self.number(&key));
+            }
+        }
     }
 
     pub fn number(&self, key: &FunctionKey) -> Option<u32> {
