@@ -9,7 +9,9 @@ alias ElixirScope.{ASTRepository, Capture, Observation}
 
 modules = String.to_integer(System.get_env("MODULES", "1000"))
 rows = 10
-words = ~w(price cart order stock ledger payment invoice customer parcel refund tax discount basket report session token)
+
+words =
+  ~w(price cart order stock ledger payment invoice customer parcel refund tax discount basket report session token)
 
 module = fn n -> "BenchContext.#{Macro.camelize(Enum.at(words, rem(n, length(words))))}#{n}" end
 next = fn n, row, way -> rem(n * 31 + row * 7 + way * 613 + 1, modules) end
@@ -78,10 +80,17 @@ targets =
     other = Enum.at(names, rem(n * 29, modules))
 
     case rem(n, 4) do
-      0 -> [function: {name, :"step#{rem(n, rows)}", 1}]
-      1 -> [target: "#{inspect(name)}.step#{rem(n, rows)}/1"]
-      2 -> [error: %ArgumentError{message: "odd"}, stacktrace: [{name, :step9, 1, []}, {other, :step8, 1, []}]]
-      3 -> [question: "#{Enum.at(words, rem(n, 16))} of the #{Enum.at(words, rem(n * 3, 16))} is wrong"]
+      0 ->
+        [function: {name, :"step#{rem(n, rows)}", 1}]
+
+      1 ->
+        [target: "#{inspect(name)}.step#{rem(n, rows)}/1"]
+
+      2 ->
+        [error: %ArgumentError{message: "odd"}, stacktrace: [{name, :step9, 1, []}, {other, :step8, 1, []}]]
+
+      3 ->
+        [question: "#{Enum.at(words, rem(n, 16))} of the #{Enum.at(words, rem(n * 3, 16))} is wrong"]
     end
   end
 
@@ -107,7 +116,16 @@ results =
     keys = for target <- Enum.take(chosen, 30), do: Enum.map(build.(target).items, & &1.function)
     shown = div(keys |> Enum.map(&length/1) |> Enum.sum(), length(keys))
     baseline = Bench.each(keys, read_by_hand)
-    [what, shown, Bench.ns(figures.p50), Bench.ns(figures.p95), Bench.ns(baseline.p50), Bench.ns(baseline.p95), Bench.ratio(figures.p50, baseline.p50)]
+
+    [
+      what,
+      shown,
+      Bench.ns(figures.p50),
+      Bench.ns(figures.p95),
+      Bench.ns(baseline.p50),
+      Bench.ns(baseline.p95),
+      Bench.ratio(figures.p50, baseline.p50)
+    ]
   end
 
 Bench.title(

@@ -428,7 +428,6 @@ defmodule ElixirScope.ASTRepositoryTest do
     repo = repository()
 
     for {:error, error} <- [
-          ASTRepository.build_hybrid_context(repo, nil),
           ASTRepository.analyze_performance(repo, nil),
           ASTRepository.export_data(repo, nil),
           ASTRepository.optimize(repo),

@@ -67,7 +67,8 @@ defmodule ElixirScope.Test.FaultyShop do
     write(dir, "test/faults_test.exs", test_file(fault, module))
     ebin = Path.join(dir, "ebin")
     File.mkdir_p!(ebin)
-    {:ok, _modules, _warnings} = compile(sources, ebin)
+    # The compiler sees some of the faults, too.
+    ExUnit.CaptureIO.capture_io(:stderr, fn -> {:ok, _modules, _warnings} = compile(sources, ebin) end)
     true = Code.prepend_path(ebin)
     ExUnit.Callbacks.on_exit(fn -> Code.delete_path(ebin) end)
     %__MODULE__{module: module, dir: dir}
@@ -112,7 +113,7 @@ defmodule ElixirScope.Test.FaultyShop do
   defp runner(fault, module) do
     text = """
     defmodule #{inspect(module)}Runner do
-      import ExUnit.Assertions
+      import ExUnit.Assertions, warn: false
 
 
       def run do
@@ -134,7 +135,8 @@ defmodule ElixirScope.Test.FaultyShop do
     name = :"test #{fault.name}"
 
     stack =
-      for {frame, _, _, [_ | _] = place} = one <- stack, place[:file] == ~c"test/faults_test.exs" or frame != nil do
+      for {frame, _, _, [_ | _] = place} = one <- stack,
+          place[:file] == ~c"test/faults_test.exs" or frame != nil do
         if place[:file] == ~c"test/faults_test.exs", do: {module, name, 1, place}, else: one
       end
 

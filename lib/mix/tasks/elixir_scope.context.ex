@@ -51,19 +51,29 @@ defmodule Mix.Tasks.ElixirScope.Context do
   @impl true
   def run(args) do
     # Standard input has a name that looks like a switch.
-    {args, input?} = if "-" in args and not json_to_output?(args), do: {args -- ["-"], true}, else: {args, false}
+    {args, input?} =
+      if "-" in args and not json_to_output?(args), do: {args -- ["-"], true}, else: {args, false}
+
     {opts, targets} = Options.parse(args, @options, @name)
 
     cond do
-      opts[:help] -> Console.help(@name)
-      input? and targets == [] -> show(input(), opts)
-      input? or length(targets) != 1 -> Mix.raise("mix #{@name} takes one target: put it in quotes; see mix help #{@name}")
-      true -> show(hd(targets), opts)
+      opts[:help] ->
+        Console.help(@name)
+
+      input? and targets == [] ->
+        show(input(), opts)
+
+      input? or length(targets) != 1 ->
+        Mix.raise("mix #{@name} takes one target: put it in quotes; see mix help #{@name}")
+
+      true ->
+        show(hd(targets), opts)
     end
   end
 
   defp json_to_output?(args) do
-    args |> Enum.chunk_every(2, 1, :discard) |> Enum.any?(&(&1 == ["--json", "-"])) and Enum.count(args, &(&1 == "-")) == 1
+    args |> Enum.chunk_every(2, 1, :discard) |> Enum.any?(&(&1 == ["--json", "-"])) and
+      Enum.count(args, &(&1 == "-")) == 1
   end
 
   defp input do

@@ -9,6 +9,7 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.import` - reads source, runs nothing
     * `mix elixir_scope.query` - asks a saved repository, as a pipeline or in SQL
     * `mix elixir_scope.explain` - tells how a question is answered
+    * `mix elixir_scope.context` - gathers what belongs to a function, an error, a test or a question
     * `mix elixir_scope.search` - finds code by code
     * `mix elixir_scope.findings` - shows what in the source is worth a second look
     * `mix elixir_scope.describe` - says what a module is

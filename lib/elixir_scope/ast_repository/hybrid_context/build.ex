@@ -201,7 +201,12 @@ defmodule ElixirScope.ASTRepository.HybridContext.Build do
   end
 
   defp code_item(item, lines, count, of),
-    do: %{item | code: lines |> Enum.take(count) |> Enum.join("\n"), code_of: of, code_cut: length(lines) - count}
+    do: %{
+      item
+      | code: lines |> Enum.take(count) |> Enum.join("\n"),
+        code_of: of,
+        code_cut: length(lines) - count
+    }
 
   defp cost_of_code(_item, _lines, 0, _of, _format), do: 0
 

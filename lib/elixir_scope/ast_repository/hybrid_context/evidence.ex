@@ -41,7 +41,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
     failing = if interest.failing > 0, do: failing(raw, interest), else: []
 
     repeated =
-      for one <- raw.calls.items, one.per_call, do: "calls #{one.ast_node_id} #{decimal(one.per_call)} times a call"
+      for one <- raw.calls.items,
+          one.per_call,
+          do: "calls #{one.ast_node_id} #{decimal(one.per_call)} times a call"
 
     repeatedly =
       for one <- raw.called_by.items,
@@ -92,7 +94,13 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
 
   def part(:findings, raw, _item, _request, _handle, _room) do
     for one <- raw.findings,
-        do: %{ast_node_id: one.ast_node_id, line: one.line, kind: one.kind, what: one.what, instead: one.instead}
+        do: %{
+          ast_node_id: one.ast_node_id,
+          line: one.line,
+          kind: one.kind,
+          what: one.what,
+          instead: one.instead
+        }
   end
 
   def part(:change, raw, _item, _request, _handle, _room) do
@@ -143,10 +151,18 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
 
   # The slowest and the newest of the last ones that ended well; the others are among the failures.
   defp values(item, count, handle) do
-    calls = handle |> read(item.function, [:call], @calls_looked_at) |> Enum.reject(&(&1.result in [:error, :aborted]))
+    calls =
+      handle
+      |> read(item.function, [:call], @calls_looked_at)
+      |> Enum.reject(&(&1.result in [:error, :aborted]))
+
     slowest = calls |> Enum.sort_by(&(-(&1.duration_ns || 0))) |> Enum.take(1)
     shown = Enum.uniq_by(slowest ++ calls, & &1.event_id)
-    shown |> Enum.uniq_by(&{&1.arguments, &1.result_value}) |> Enum.take(count) |> Enum.map(&recorded(&1, &1.event_id))
+
+    shown
+    |> Enum.uniq_by(&{&1.arguments, &1.result_value})
+    |> Enum.take(count)
+    |> Enum.map(&recorded(&1, &1.event_id))
   end
 
   defp read(handle, function, types, limit) do

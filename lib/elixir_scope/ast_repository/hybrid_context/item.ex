@@ -3,7 +3,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Item do
   A function in a context, with what is known of it.
 
     * `:rank` - from 1; `:ast_node_id`, `:function` (`{module, name, arity}`), `:kind` (`:def`, `:defp`, ...), `:file`, `:line`, `:end_line`
-    * `:score` - `:proximity` (its share of the walk, 0 to 1) times its interest; `:seed` - the walk began here
+    * `:score` - 1.0 for the first; `ElixirScope.ASTRepository.HybridContext` says of what it is made; `:proximity` - its share of the walk, 0 to 1;
+      `:seed` - the walk began here
     * `:why` - what put it here, in words, each with the event or node that it rests on where there is one
     * `:code` - the text of the source, or `nil`; `:code_of` - `:source`, `:syntax_tree` (the file is not what was read, or not
       there, and the code is printed from what was read), and `:code_cut` - lines that were left out

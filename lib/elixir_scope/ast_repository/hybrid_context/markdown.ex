@@ -30,7 +30,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
   end
 
   defp sampling(%{estimated: 0}), do: " Not sampled."
-  defp sampling(%{estimated: n}), do: " Sampled: #{Numbers.of(n, "gate")} refused events, so figures there are of a part."
+
+  defp sampling(%{estimated: n}),
+    do: " Sampled: #{Numbers.of(n, "gate")} refused events, so figures there are of a part."
 
   @doc "An item with all of its parts."
   def item(%Item{} = item) do
@@ -39,7 +41,19 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
 
   @doc "The parts, the most telling first: in this order they get room."
   def parts,
-    do: [:code, :failures, :statistics, :calls, :called_by, :clauses, :values, :findings, :change, :tests, :documentation]
+    do: [
+      :code,
+      :failures,
+      :statistics,
+      :calls,
+      :called_by,
+      :clauses,
+      :values,
+      :findings,
+      :change,
+      :tests,
+      :documentation
+    ]
 
   def title(item) do
     why = if item.why == [], do: "", else: [" - ", Enum.intersperse(item.why, "; ")]
@@ -61,7 +75,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
     failed = if failed > 0, do: ["#{failed} failed"], else: []
 
     times =
-      for {name, us} <- [p50: stats.p50_us, p95: stats.p95_us, self: stats.self_us, in_all: stats.total_us], us != nil do
+      for {name, us} <- [p50: stats.p50_us, p95: stats.p95_us, self: stats.self_us, in_all: stats.total_us],
+          us != nil do
         "#{String.replace(to_string(name), "_", " ")} #{Numbers.duration(us)}"
       end
 
@@ -84,7 +99,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
   def part(%Item{values: [_ | _] = events}, :values), do: ["Seen:\n", Enum.map(events, &recorded/1)]
 
   def part(%Item{findings: [_ | _] = findings}, :findings) do
-    for one <- findings, do: ["Finding (", to_string(one.kind), ", ", one.ast_node_id, "): ", line(one.what), "\n"]
+    for one <- findings,
+        do: ["Finding (", to_string(one.kind), ", ", one.ast_node_id, "): ", line(one.what), "\n"]
   end
 
   def part(%Item{change: %{} = change}, :change) do
@@ -93,7 +109,10 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
   end
 
   def part(%Item{tests: [_ | _] = tests}, :tests) do
-    one = fn test -> [test.test, " ", test.file || "", ":", to_string(test.line || ""), " ", to_string(test.result)] end
+    one = fn test ->
+      [test.test, " ", test.file || "", ":", to_string(test.line || ""), " ", to_string(test.result)]
+    end
+
     ["Tests: ", tests |> Enum.map(one) |> Enum.intersperse("; "), "\n"]
   end
 
@@ -135,7 +154,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Markdown do
   defp line(text), do: text |> String.replace(~r/\s+/u, " ") |> String.trim()
 
   defp fence(code) do
-    longest = ~r/`{3,}/ |> Regex.scan(code) |> Enum.map(fn [run] -> byte_size(run) end) |> Enum.max(fn -> 2 end)
+    longest =
+      ~r/`{3,}/ |> Regex.scan(code) |> Enum.map(fn [run] -> byte_size(run) end) |> Enum.max(fn -> 2 end)
+
     String.duplicate("`", max(longest + 1, 3))
   end
 end

@@ -49,8 +49,7 @@ defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
 
     calls = for [_, name] <- scan(@call, text), uniq: true, do: {{:any_arity, name}, 1.0}
 
-    tests =
-      for [_, name, module] <- scan(@failed_test, text), uniq: true, do: {{:test, module, name}, 1.0}
+    tests = for [_, name, module] <- scan(@failed_test, text), uniq: true, do: {{:test, module, name}, 1.0}
 
     places =
       for [_, file, line] <- scan(@place, text),
@@ -61,7 +60,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Symptom do
     modules = for [_, name | _] <- scan(@module, text), uniq: true, do: {{:node, name}, 0.15}
 
     Enum.take(named, @names_max) ++
-      Enum.take(calls, @names_max) ++ framed ++ Enum.take(tests, @names_max) ++ Enum.take(places, @names_max) ++ Enum.take(modules, @names_max)
+      Enum.take(calls, @names_max) ++
+      framed ++
+      Enum.take(tests, @names_max) ++ Enum.take(places, @names_max) ++ Enum.take(modules, @names_max)
   end
 
   @doc "The names of exceptions that a text says were raised: `** (KeyError) ...`."

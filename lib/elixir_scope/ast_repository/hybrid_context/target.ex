@@ -65,7 +65,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
   defp known(_ref, seed), do: [seed]
 
   defp known?(ref, {:node, id}), do: match?({:ok, _}, Core.Repository.node_place(ref, id))
-  defp known?(ref, {:lines, file, line}), do: match?({:ok, _}, Core.Repository.correlate_line(ref, file, line, nil))
+
+  defp known?(ref, {:lines, file, line}),
+    do: match?({:ok, _}, Core.Repository.correlate_line(ref, file, line, nil))
 
   ## Each kind
 
@@ -212,7 +214,8 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
   defp exception_names(_error), do: []
 
   defp of_frames(stack) do
-    for {{module, name, arity, file, line}, at} <- stack |> Places.frames() |> Enum.take(60) |> Enum.with_index() do
+    for {{module, name, arity, file, line}, at} <-
+          stack |> Places.frames() |> Enum.take(60) |> Enum.with_index() do
       {module, name, arity} = Places.written({module, name, arity})
       lines = if file && line && line > 0, do: [{:lines, file, line}], else: []
       {{:first, [{:node, text({module, name, arity})} | lines]}, :math.pow(0.8, at)}
@@ -262,7 +265,11 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
         {:ok, :trace, to_string(id), [{{:node, node}, 1.0}]}
 
       _ ->
-        Fault.not_found(:trace, id, "it is the correlation_id of an event that the log still holds, or one that was stored")
+        Fault.not_found(
+          :trace,
+          id,
+          "it is the correlation_id of an event that the log still holds, or one that was stored"
+        )
     end
   end
 

@@ -14,11 +14,11 @@ const QUESTION_WORDS_MAX: usize = 64;
 /// Words that every question has.
 const STOP: &[&str] = &[
     "a", "about", "after", "all", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
-    "can", "could", "did", "do", "does", "for", "from", "get", "ha", "had", "have", "how", "i", "if",
-    "in", "into", "is", "it", "its", "me", "my", "no", "not", "of", "on", "or", "our", "so", "some",
-    "than", "that", "the", "their", "them", "then", "there", "these", "they", "thi", "this", "to",
-    "wa", "was", "we", "what", "when", "where", "which", "who", "why", "will", "with", "would",
-    "you", "your",
+    "can", "could", "did", "do", "does", "for", "from", "get", "ha", "had", "have", "how", "i",
+    "if", "in", "into", "is", "it", "its", "me", "my", "no", "not", "of", "on", "or", "our", "so",
+    "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "thi",
+    "this", "to", "wa", "was", "we", "what", "when", "where", "which", "who", "why", "will",
+    "with", "would", "you", "your",
 ];
 
 /// The words of a text, in their order.
@@ -134,10 +134,7 @@ mod tests {
             ["shop", "cart", "supervisor", "handle", "call", "3"]
         );
         assert_eq!(words("HTTPServer queries"), ["http", "server", "query"]);
-        assert_eq!(
-            words("prices of the carts pass"),
-            ["price", "cart", "pass"]
-        );
+        assert_eq!(words("prices of the carts pass"), ["price", "cart", "pass"]);
         assert_eq!(words("  ?! "), Vec::<String>::new());
     }
 

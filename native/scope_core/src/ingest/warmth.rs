@@ -39,7 +39,10 @@ pub struct Warm {
 impl RuntimeStore {
     /// What functions did, and the observed edges. Reads one record of counters a clause.
     pub fn warm(&self) -> Warm {
-        let (error, aborted) = (EventKind::Error as usize - 1, EventKind::Aborted as usize - 1);
+        let (error, aborted) = (
+            EventKind::Error as usize - 1,
+            EventKind::Aborted as usize - 1,
+        );
         self.read(|inner| {
             let of = |clauses: &[u32], total_ns: u64| {
                 let mut warmth = Warmth {

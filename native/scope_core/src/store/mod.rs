@@ -60,8 +60,8 @@ pub use module_row::{ModuleRow, id_value};
 pub use node_row::kind_word;
 pub use points_at::PointsAt;
 pub use processes::Processes;
-pub use relevance::{ContextAsked, Seed, context};
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
+pub use relevance::{ContextAsked, Seed, context};
 pub use repository::{Limits, Repository};
 #[cfg(fuzzing)]
 pub use saved::with_head;

@@ -6,6 +6,9 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
   alias ElixirScope.ASTRepository.{HybridContext, Query, TemporalBridge}
   alias ElixirScope.Test.{FaultyShop, PythonJSON}
 
+  doctest ElixirScope.ASTRepository.ContextRequest
+  doctest ElixirScope.ASTRepository.HybridContext
+
   @moduletag timeout: 300_000
   @moduletag :capture_log
 
@@ -31,7 +34,7 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
 
     def session(options, _header), do: {:ok, Keyword.get(options, :user)}
 
-    def fails(text), do: raise(ArgumentError, "cannot read password=" <> text)
+    def fails(password), do: raise(ArgumentError, "cannot read password=" <> password)
   end
   """
 
@@ -52,8 +55,12 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
     repository = shop.observation.repository
     ids = column(repository, :functions, :ast_node_id)
     modules = column(repository, :modules, :ast_node_id)
-    {:ok, events} = TemporalBridge.get_all_events(repository, limit: 100_000, types: [:call, :error, :aborted])
-    {:ok, shop: shop, repository: repository, ids: ids, modules: modules, events: MapSet.new(events, & &1.event_id)}
+
+    {:ok, events} =
+      TemporalBridge.get_all_events(repository, limit: 100_000, types: [:call, :error, :aborted])
+
+    {:ok,
+     shop: shop, repository: repository, ids: ids, modules: modules, events: MapSet.new(events, & &1.event_id)}
   end
 
   defp column(repository, source, field) do
@@ -68,7 +75,10 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
     for _ <- 1..300 do
       tokens = round(:math.exp(:math.log(150) + :rand.uniform() * :math.log(60)))
       format = Enum.random([:markdown, :json])
-      request = target(context) ++ [tokens: tokens, format: format, events: Enum.random(0..5), items: Enum.random([1, 7, 40, 200])]
+
+      request =
+        target(context) ++
+          [tokens: tokens, format: format, events: Enum.random(0..5), items: Enum.random([1, 7, 40, 200])]
 
       case ASTRepository.build_hybrid_context(context.repository, request) do
         {:ok, built} -> check(built, request, context)
@@ -79,15 +89,38 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
 
   defp target(context) do
     case :rand.uniform(9) do
-      1 -> [target: Enum.random(context.ids)]
-      2 -> [target: Enum.random(context.modules)]
-      3 -> [target: "lib/shop/pricing.ex:#{:rand.uniform(90)}"]
-      4 -> [target: "lib/shop/secrets.ex:#{:rand.uniform(14)}"]
-      5 -> [question: Enum.random(["price of a cart", "secret password", "who reserves stock", "sign in session token"])]
-      6 -> [error: %ArgumentError{message: "cannot read password=#{@message}"}]
-      7 -> [error: "** (KeyError) key not found password=#{@argument}\n    lib/shop/secrets.ex:6: Shop50.Secrets.sign_in/2"]
-      8 -> [trace: Enum.random(tokens(context))]
-      9 -> [test: "test/faults_test.exs:#{5 + :rand.uniform(4)}"]
+      1 ->
+        [target: Enum.random(context.ids)]
+
+      2 ->
+        [target: Enum.random(context.modules)]
+
+      3 ->
+        [target: "lib/shop/pricing.ex:#{:rand.uniform(90)}"]
+
+      4 ->
+        [target: "lib/shop/secrets.ex:#{:rand.uniform(14)}"]
+
+      5 ->
+        [
+          question:
+            Enum.random(["price of a cart", "secret password", "who reserves stock", "sign in session token"])
+        ]
+
+      6 ->
+        [error: %ArgumentError{message: "cannot read password=#{@message}"}]
+
+      7 ->
+        [
+          error:
+            "** (KeyError) key not found password=#{@argument}\n    lib/shop/secrets.ex:6: Shop50.Secrets.sign_in/2"
+        ]
+
+      8 ->
+        [trace: Enum.random(tokens(context))]
+
+      9 ->
+        [test: "test/faults_test.exs:#{5 + :rand.uniform(4)}"]
     end
   end
 
@@ -115,14 +148,19 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
     # Every claim leads to something that is there.
     for item <- built.items do
       assert item.ast_node_id in context.ids
-      for one <- (item.calls || []) ++ (item.called_by || []), do: assert(ASTRepository.ast_node_exists?(context.repository, one.ast_node_id))
+
+      for one <- (item.calls || []) ++ (item.called_by || []),
+          do: assert(ASTRepository.ast_node_exists?(context.repository, one.ast_node_id))
+
       for one <- (item.values || []) ++ (item.failures || []), do: assert(one.event_id in context.events)
       assert length(item.values || []) <= request[:events]
     end
   end
 
   test "secrets are said to be withheld, where they would stand", context do
-    {:ok, built} = ASTRepository.build_hybrid_context(context.repository, function: {Shop50.Secrets, :sign_in, 2})
+    {:ok, built} =
+      ASTRepository.build_hybrid_context(context.repository, function: {Shop50.Secrets, :sign_in, 2})
+
     assert [%{ast_node_id: "Shop50.Secrets.sign_in/2"} = item | _] = built.items
     assert item.code =~ ~s(token: "[REDACTED]") or item.code =~ "[REDACTED]"
     assert Enum.any?(item.values, &(&1.text =~ "password: [REDACTED" or &1.text =~ "REDACTED"))
@@ -130,7 +168,9 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
   end
 
   test "JSON is what a parser that is not ours reads, with the same claims", context do
-    {:ok, built} = ASTRepository.build_hybrid_context(context.repository, target: "Shop50.Checkout.run", format: :json)
+    {:ok, built} =
+      ASTRepository.build_hybrid_context(context.repository, target: "Shop50.Checkout.run", format: :json)
+
     {:ok, json} = HybridContext.to_json(built)
     document = PythonJSON.read(json)
     assert %{"schema" => "elixir_scope.context", "version" => 1, "items" => items, "loss" => loss} = document
@@ -141,7 +181,9 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
   end
 
   test "what figures of the VM say is what the context says", context do
-    {:ok, built} = ASTRepository.build_hybrid_context(context.repository, function: {Shop50.Pricing, :total, 2})
+    {:ok, built} =
+      ASTRepository.build_hybrid_context(context.repository, function: {Shop50.Pricing, :total, 2})
+
     assert [%{ast_node_id: "Shop50.Pricing.total/2"} = total | _] = built.items
     # Three checkouts, and three prices of nothing.
     assert total.statistics.call_frequency == 6
@@ -155,10 +197,19 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
 
   test "bad requests are errors with the nearest name", %{repository: repository} do
     build = &ASTRepository.build_hybrid_context(repository, &1)
-    assert {:error, %{reason: :unknown, details: %{nearest: "Shop50.Pricing.total/2"}}} = build.(target: "Shop50.Pricing.totl/2")
-    assert {:error, %{reason: :unknown, details: %{nearest: "Shop50.Pricing"}}} = build.(module: Shop50.Pricin)
-    assert {:error, %{reason: :unknown, details: %{nearest: "lib/shop/cart.ex"}}} = build.(file: "lib/shop/crt.ex", line: 3)
-    assert {:error, %{reason: :unknown, details: %{nearest: :tokens}}} = build.(function: {A, :b, 1}, tokns: 3)
+
+    assert {:error, %{reason: :unknown, details: %{nearest: "Shop50.Pricing.total/2"}}} =
+             build.(target: "Shop50.Pricing.totl/2")
+
+    assert {:error, %{reason: :unknown, details: %{nearest: "Shop50.Pricing"}}} =
+             build.(module: Shop50.Pricin)
+
+    assert {:error, %{reason: :unknown, details: %{nearest: "lib/shop/cart.ex"}}} =
+             build.(file: "lib/shop/crt.ex", line: 3)
+
+    assert {:error, %{reason: :unknown, details: %{nearest: :tokens}}} =
+             build.(function: {A, :b, 1}, tokns: 3)
+
     assert {:error, %{reason: :invalid_argument}} = build.(function: {A, :b, 1}, tokens: 10)
     assert {:error, %{reason: :invalid_argument}} = build.(function: {A, :b, 999})
     assert {:error, %{reason: :invalid_argument}} = build.(tokens: 4_000)
@@ -170,7 +221,7 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
     assert {:error, %{reason: :not_found}} = build.(trace: 12_345)
     assert {:error, %{reason: :not_found}} = build.(test: {Nowhere, "test nothing"})
     assert {:error, %{reason: :not_found}} = build.(error: "** (Xyz) zzz")
-    assert {:error, %{reason: :invalid_argument}} = ASTRepository.build_hybrid_context(:nobody_at_all, nil)
+    assert {:error, %{reason: :invalid_argument}} = build.(nil)
     assert {:error, %{reason: :not_found}} = ASTRepository.build_hybrid_context(:nobody_at_all, target: "A")
     assert {:error, _} = build.(error: String.duplicate("a", 300_000))
     # Hostile, but bounded.

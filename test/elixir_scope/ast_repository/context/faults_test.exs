@@ -134,7 +134,8 @@ defmodule ElixirScope.ASTRepository.Context.FaultsTest do
       name: "timeout",
       file: "lib/shop/catalog.ex",
       edits: [
-        {"GenServer.call(__MODULE__, {:reserve, sku, quantity})", "GenServer.call(__MODULE__, {:reserve, sku, quantity}, 100)"},
+        {"GenServer.call(__MODULE__, {:reserve, sku, quantity})",
+         "GenServer.call(__MODULE__, {:reserve, sku, quantity}, 100)"},
         {"  defp take([{sku, _product, _stock}], quantity) do\n",
          "  defp take([{sku, _product, _stock}], quantity) do\n    if quantity > 50, do: Process.sleep(400)\n"}
       ],
@@ -149,7 +150,8 @@ defmodule ElixirScope.ASTRepository.Context.FaultsTest do
       name: "what is sold out cannot be bought",
       file: "lib/shop/catalog.ex",
       edits: [
-        {"  defp take([{_sku, _product, stock}], quantity) when stock < quantity, do: {:error, :out_of_stock}\n\n", ""},
+        {"  defp take([{_sku, _product, stock}], quantity) when stock < quantity, do: {:error, :out_of_stock}\n\n",
+         ""},
         {"    :ets.update_counter(@table, sku, {3, -quantity})\n    :ok\n  end\n",
          "    :ets.update_counter(@table, sku, {3, -quantity})\n    :ok\n  end\n\n  defp take([{_sku, _product, stock}], quantity) when stock < quantity, do: {:error, :out_of_stock}\n"}
       ],
@@ -201,7 +203,9 @@ defmodule ElixirScope.ASTRepository.Context.FaultsTest do
     test "#{fault.name}: the guilty function is in the first 2,000 tokens" do
       shop = FaultyShop.run(@number, @fault)
       request = request(@fault.symptom, @fault, shop)
-      {:ok, context} = ASTRepository.build_hybrid_context(shop.observation.repository, Keyword.put(request, :tokens, 2_000))
+
+      {:ok, context} =
+        ASTRepository.build_hybrid_context(shop.observation.repository, Keyword.put(request, :tokens, 2_000))
 
       guilty = FaultyShop.named(@fault.guilty, shop.module)
       found = Enum.find(context.items, &(&1.ast_node_id == guilty))
@@ -241,14 +245,31 @@ defmodule ElixirScope.ASTRepository.Context.FaultsTest do
 
   defp request(:exception, _fault, shop) do
     {:failed, kind, reason, stack} = shop.outcome
-    if kind == :error, do: [error: reason, stacktrace: stack], else: [error: Exception.format(kind, reason, stack)]
+
+    if kind == :error,
+      do: [error: reason, stacktrace: stack],
+      else: [error: Exception.format(kind, reason, stack)]
   end
 
   defp report(fault, context, found) do
     if System.get_env("ELIXIR_SCOPE_RANKS") do
-      rank = if found, do: "#{found.rank} of #{length(context.items)} shown, #{context.found} near", else: "not shown"
-      IO.puts("#{String.pad_trailing(fault.name, 40)} #{String.pad_trailing(fault.guilty, 28)} #{rank}, #{context.tokens} tokens")
-      if System.get_env("ELIXIR_SCOPE_RANKS") == "2", do: IO.puts(to_string(context) |> HybridContext.tokens() |> to_string() |> Kernel.<>("\n" <> to_string(context)))
+      rank =
+        if found,
+          do: "#{found.rank} of #{length(context.items)} shown, #{context.found} near",
+          else: "not shown"
+
+      IO.puts(
+        "#{String.pad_trailing(fault.name, 40)} #{String.pad_trailing(fault.guilty, 28)} #{rank}, #{context.tokens} tokens"
+      )
+
+      if System.get_env("ELIXIR_SCOPE_RANKS") == "2",
+        do:
+          IO.puts(
+            to_string(context)
+            |> HybridContext.tokens()
+            |> to_string()
+            |> Kernel.<>("\n" <> to_string(context))
+          )
     end
   end
 end

@@ -12,7 +12,8 @@ use super::web::{Change, Tie, Web};
 const CHANGE_HALF_LIFE_NS: f64 = 7.0 * 86_400.0 * 1e9;
 /// Calls of one function out of one activation of another that count as repetition.
 pub const REPEATED: f64 = 4.0;
-/// Going back to a caller, against going on to the called.
+/// Going back to a caller, against going on to the called. A caller of many (a test, a script) says little of each: it counts by the
+/// root of their number.
 const BACKWARDS: f64 = 0.6;
 
 /// Each from 0 to 1.
@@ -158,7 +159,11 @@ impl Lively {
         let ran: AHashSet<u32> = self
             .warmth
             .keys()
-            .filter_map(|node| web.by_module.get(&web.nodes[*node as usize].key.module).copied())
+            .filter_map(|node| {
+                web.by_module
+                    .get(&web.nodes[*node as usize].key.module)
+                    .copied()
+            })
             .collect();
         for module in ran {
             for (node, tie) in web.out.of(module) {
@@ -188,16 +193,21 @@ impl Lively {
             let often = self.per_call(node, *count).max(1.0).log2();
             into.push((*to, 1.0 + (often / 5.0).min(1.0)));
         }
+        let called = |caller: u32| {
+            let seen = self.out.get(&caller).map_or(0, Vec::len);
+            (web.out.of(caller).len().max(seen).max(1) as f64).sqrt()
+        };
         for (to, tie) in web.into.of(node) {
             let back = match tie {
                 Tie::Within => 1.0,
-                _ => BACKWARDS,
+                _ => BACKWARDS / called(*to),
             };
             into.push((*to, back * tie.weight()));
         }
         for (to, count) in from {
             let often = self.per_call(*to, *count).max(1.0).log2();
-            into.push((*to, BACKWARDS * (1.0 + (often / 5.0).min(1.0))));
+            let back = BACKWARDS / called(*to);
+            into.push((*to, back * (1.0 + (often / 5.0).min(1.0))));
         }
         for (to, weight) in into.iter_mut() {
             *weight *= self.interest(*to).value();

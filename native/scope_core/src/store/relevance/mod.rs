@@ -3,12 +3,14 @@
 //!
 //! A walker starts at what was asked for and follows calls, messages and modules (`context::rank`). Edges that were observed draw it
 //! more than those that are only written, and so do functions that failed, that took time, that are called again and again, or that
-//! changed (`interest`). A function's score is how often the walker is there, times its interest.
+//! changed (`interest`). A function's score is how often the walker is there, times its interest, and more for what was asked for.
 
 mod interest;
 mod seeds;
 mod told;
 mod web;
+
+use ahash::AHashMap;
 
 use crate::atoms::intern;
 use crate::context::rank::{Options, personalised};
@@ -18,11 +20,22 @@ use crate::value::Value;
 
 use interest::Lively;
 pub use seeds::Seed;
-use web::Of;
 pub use web::Kept;
+use web::Of;
 
+/// What was asked for alone is worth so much more than its share of the walk, and in proportion when it is one of several.
+const ASKED: f64 = 3.0;
 /// Items are told whole, so there are not very many.
 const ITEMS_MAX: usize = 200;
+
+/// What a function is worth here.
+#[derive(Clone, Copy)]
+struct Score {
+    proximity: f64,
+    /// Its part of what was asked for.
+    asked: f64,
+    whole: f64,
+}
 
 pub struct ContextAsked {
     pub seeds: Vec<(Seed, f64)>,
@@ -44,21 +57,32 @@ pub fn context(repository: &Repository, asked: &ContextAsked) -> Result<Value> {
         lively.neighbours(&web, node, into);
     };
     let ranked = personalised(&start, neighbours, Options::default());
-    let mut best: Vec<(u32, f64, f64)> = ranked
+    let whole: f64 = start.iter().map(|(_, weight)| weight).sum();
+    let asked_for: AHashMap<u32, f64> = start
+        .iter()
+        .map(|(node, weight)| (*node, weight / whole))
+        .collect();
+    let mut best: Vec<(u32, Score)> = ranked
         .shares
         .iter()
         .filter(|(node, _)| matches!(web.nodes[**node as usize].of, Of::Function(_)))
-        .map(|(node, share)| (*node, *share, lively.interest(*node).value()))
+        .map(|(node, share)| {
+            let asked = asked_for.get(node).copied().unwrap_or(0.0);
+            let whole = share * lively.interest(*node).value() * (1.0 + ASKED * asked);
+            let score = Score {
+                proximity: *share,
+                asked,
+                whole,
+            };
+            (*node, score)
+        })
         .collect();
-    best.sort_unstable_by(|a, b| {
-        let score = |one: &(u32, f64, f64)| one.1 * one.2;
-        score(b).total_cmp(&score(a)).then(a.0.cmp(&b.0))
-    });
+    best.sort_unstable_by(|a, b| b.1.whole.total_cmp(&a.1.whole).then(a.0.cmp(&b.0)));
     let found = best.len();
     best.truncate(asked.count.min(ITEMS_MAX));
     let items = best
         .iter()
-        .map(|(node, share, _)| told::item(&repository, &web, &lively, *node, *share, &start));
+        .map(|(node, score)| told::item(&repository, &web, &lively, *node, *score));
     let items = Value::List(items.collect());
     let count = |n: usize| Value::count(n as u64);
     let fields = [

@@ -118,7 +118,9 @@ fn of_lines(repository: &Repository, web: &Web, file: &str, line: u32) -> Vec<(u
             name: function.name,
             arity: function.arity,
         };
-        return web.number(&key).map_or_else(Vec::new, |node| vec![(node, 1.0)]);
+        return web
+            .number(&key)
+            .map_or_else(Vec::new, |node| vec![(node, 1.0)]);
     }
     match block_around(&unit, line) {
         // What the line itself calls is what it is about; the rest of the block leads there.
@@ -170,7 +172,11 @@ fn called_between(
     let Some(path) = web.path(unit) else {
         return Vec::new();
     };
-    let bodies: Vec<FunctionKey> = unit.modules().iter().map(|one| body_key(one.name)).collect();
+    let bodies: Vec<FunctionKey> = unit
+        .modules()
+        .iter()
+        .map(|one| body_key(one.name))
+        .collect();
     repository.graphs(|index| {
         let mut found: Vec<(u32, f64)> = Vec::new();
         for edge in index.edges_of_file(path) {

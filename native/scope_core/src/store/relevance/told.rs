@@ -11,6 +11,7 @@ use crate::store::repository::Repository;
 use crate::store::structs::{date_time, execution_statistics, key_value, word};
 use crate::value::Value;
 
+use super::Score;
 use super::interest::{Lively, REPEATED};
 use super::web::{Node, Of, Tie, Web};
 
@@ -48,8 +49,7 @@ pub fn item(
     web: &Web,
     lively: &Lively,
     number: u32,
-    share: f64,
-    start: &[(u32, f64)],
+    score: Score,
 ) -> Value {
     let node = &web.nodes[number as usize];
     let Of::Function(function) = node.of else {
@@ -70,12 +70,9 @@ pub fn item(
         ("path", text(web.path(unit).map(|path| &**path))),
         ("line", Value::Int(i64::from(written.position.line))),
         ("end_line", Value::Int(i64::from(written.end_line))),
-        ("proximity", float(share)),
-        ("score", float(share * interest.value())),
-        (
-            "seed",
-            Value::bool(start.iter().any(|(seed, _)| *seed == number)),
-        ),
+        ("proximity", float(score.proximity)),
+        ("score", float(score.whole)),
+        ("seed", Value::bool(score.asked > 0.0)),
         (
             "interest",
             record(vec![
@@ -102,10 +99,7 @@ pub fn item(
         ("calls", ends(web, lively, number, true)),
         ("called_by", ends(web, lively, number, false)),
         ("findings", findings_of_function(unit, function)),
-        (
-            "documentation",
-            text(web.documentation(node).as_deref()),
-        ),
+        ("documentation", text(web.documentation(node).as_deref())),
         ("tests", tests(repository, node)),
     ];
     let module = module_text(node.key.module);
@@ -174,7 +168,11 @@ fn ends(web: &Web, lively: &Lively, number: u32, outgoing: bool) -> Value {
     all.sort_unstable_by(|a, b| b.1.1.cmp(&a.1.1).then(a.0.cmp(&b.0)));
     let left_out = all.len().saturating_sub(ENDS_MAX);
     let one = |(to, (tie, count)): &(u32, (Option<Tie>, u64))| {
-        let (from, other) = if outgoing { (number, *to) } else { (*to, number) };
+        let (from, other) = if outgoing {
+            (number, *to)
+        } else {
+            (*to, number)
+        };
         let per_call = lively.per_call(from, *count);
         let repeated = *count > 0 && per_call >= REPEATED && other != from;
         record(vec![

@@ -308,7 +308,12 @@ impl Web {
                 continue;
             }
             let at_ns = before.until_ns;
-            for (to, _) in self.out.of(*around).iter().filter(|(_, tie)| *tie == Tie::Within) {
+            for (to, _) in self
+                .out
+                .of(*around)
+                .iter()
+                .filter(|(_, tie)| *tie == Tie::Within)
+            {
                 let node = &self.nodes[*to as usize];
                 let Of::Function(function) = node.of else {
                     continue;
@@ -318,7 +323,10 @@ impl Web {
                 let change = match then {
                     None => Some(Change { added: true, at_ns }),
                     Some(then) if code(&before.unit, then) != code(unit, function) => {
-                        Some(Change { added: false, at_ns })
+                        Some(Change {
+                            added: false,
+                            at_ns,
+                        })
                     }
                     Some(_) => None,
                 };
