@@ -25,7 +25,7 @@ defmodule ElixirScope.ASTRepository.HybridContext do
 
   A walker begins at the seeds, follows an edge by its weight, and begins again with probability 0.15: personalised PageRank (Page et al.,
   "The PageRank Citation Ranking", 1999; Haveliwala, "Topic-Sensitive PageRank", 2002), found by forward push (Andersen, Chung, Lang,
-  2006). Edges lead both ways, to callers at 0.6 by the root of how many they call: written calls (1.0; captures and dispatch 0.7; what macros made 0.4), messages from
+  2006). Edges lead both ways, to callers at 0.6 by the root of how many they call (a fifth of it to a module's body, where tests stand): written calls (1.0; captures and dispatch 0.7; what macros made 0.4), messages from
   who sends to who takes them (1.0, 0.6 when that is only possible), the module around (0.1), and observed calls (1 to 2, more for what is
   called again and again). An edge weighs more the more interesting its other end is, and the score is the walker's share times that
   interest, times 4 for what alone was asked for (1 + 3·its part of the seeds):

@@ -34,7 +34,7 @@ defmodule Mix.Tasks.ElixirScope.ContextTest do
       File.rm_rf!(root)
     end)
 
-    {:ok, root: root, file: file}
+    {:ok, root: root, saved: file}
   end
 
   defp run(args) do
@@ -50,7 +50,7 @@ defmodule Mix.Tasks.ElixirScope.ContextTest do
     end
   end
 
-  test "Markdown, within the budget", %{file: file} do
+  test "Markdown, within the budget", %{saved: file} do
     text = run(["ContextTask.Till.pay/2", "--repository", file])
     assert text =~ "# function: ContextTask.Till.pay/2"
     assert text =~ "Nothing was observed"
@@ -68,7 +68,7 @@ defmodule Mix.Tasks.ElixirScope.ContextTest do
              run(["ContextTask.Till.pay", "--repository", file]) =~ "def pay(till, amount)"
   end
 
-  test "JSON, to a file and to standard output", %{file: file, root: root} do
+  test "JSON, to a file and to standard output", %{saved: file, root: root} do
     path = Path.join(root, "context.json")
     assert run(["ContextTask.Till", "--repository", file, "--json", path, "--items", "2"]) =~ "JSON written"
     document = PythonJSON.read_file(path)
@@ -82,7 +82,7 @@ defmodule Mix.Tasks.ElixirScope.ContextTest do
     assert %{"version" => 1} = PythonJSON.read(output)
   end
 
-  test "the target from standard input", %{file: file} do
+  test "the target from standard input", %{saved: file} do
     trace = "** (FunctionClauseError) no clause\n    (till 0.1.0) lib/till.ex:5: ContextTask.Till.check/1\n"
     capture_io(trace, fn -> send(self(), {:text, run(["-", "--repository", file])}) end)
     assert_received {:text, text}
@@ -90,7 +90,7 @@ defmodule Mix.Tasks.ElixirScope.ContextTest do
     assert text =~ "## 1. ContextTask.Till.check/1"
   end
 
-  test "what is wrong is said with what is right", %{file: file} do
+  test "what is wrong is said with what is right", %{saved: file} do
     assert_raise Mix.Error, ~r/did you mean "ContextTask.Till.pay\/2"/, fn ->
       run(["ContextTask.Till.pya/2", "--repository", file])
     end

@@ -6,7 +6,7 @@ use crate::ingest::{Warm, Warmth};
 use crate::store::repository::Repository;
 use crate::store::write::now_ns;
 
-use super::web::{Change, Tie, Web};
+use super::web::{Change, Of, Tie, Web};
 
 /// A change is half as interesting after a week.
 const CHANGE_HALF_LIFE_NS: f64 = 7.0 * 86_400.0 * 1e9;
@@ -15,6 +15,8 @@ pub const REPEATED: f64 = 4.0;
 /// Going back to a caller, against going on to the called. A caller of many (a test, a script) says little of each: it counts by the
 /// root of their number.
 const BACKWARDS: f64 = 0.6;
+/// Of a module's body: what its tests call beside this has little to do with it.
+const BODIES: f64 = 0.2;
 
 /// Each from 0 to 1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -200,6 +202,9 @@ impl Lively {
         for (to, tie) in web.into.of(node) {
             let back = match tie {
                 Tie::Within => 1.0,
+                _ if matches!(web.nodes[*to as usize].of, Of::Module(_)) => {
+                    BODIES * BACKWARDS / called(*to)
+                }
                 _ => BACKWARDS / called(*to),
             };
             into.push((*to, back * tie.weight()));
