@@ -140,7 +140,7 @@ defmodule ElixirScope.Test.FaultyShop do
         if place[:file] == ~c"test/faults_test.exs", do: {module, name, 1, place}, else: one
       end
 
-    test = %ExUnit.Test{name: name, module: module, case: module, tags: tags(shop)}
+    test = struct(ExUnit.Test, name: name, module: module, case: module, tags: tags(shop))
     failures = [{kind, reason, Enum.take_while(stack, &(elem(&1, 0) != ElixirScope.Observation.Boundary))}]
     ExUnit.Formatter.format_test_failure(test, failures, 1, 80, fn _, text -> text end)
   end

@@ -139,6 +139,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
   ## Text that says by itself what it is
 
   defp of_text(handle, text) do
+    # What is longer is no name, and of an error its first lines tell.
+    text = Symptom.bounded(text)
+
     cond do
       Symptom.error?(text) -> of_error(handle, text, [], [])
       match?({:ok, _, _}, Symptom.place(text)) -> of_place(handle, Symptom.place(text))
@@ -184,6 +187,7 @@ defmodule ElixirScope.ASTRepository.HybridContext.Target do
   ## Errors
 
   defp of_error(handle, text, frames, exceptions) do
+    text = Symptom.bounded(text)
     exceptions = Enum.uniq(exceptions ++ Symptom.exceptions(text))
     own = frames ++ Symptom.seeds(text)
     failing = of_failures(handle, exceptions)

@@ -225,6 +225,14 @@ defmodule ElixirScope.ASTRepository.Context.BudgetTest do
     assert {:error, %{reason: :not_found}} = ASTRepository.build_hybrid_context(:nobody_at_all, target: "A")
     assert {:error, _} = build.(error: String.duplicate("a", 300_000))
     # Hostile, but bounded.
+    for piece <- ["a", "a.", "/", "A.a", "1) test ", "lib/a.ex:1: ", "\n", "** ("] do
+      text = String.duplicate(piece, div(200_000, byte_size(piece)))
+      {us, answer} = :timer.tc(fn -> build.(error: text) end)
+      assert match?({:ok, _}, answer) or match?({:error, %{reason: _}}, answer)
+      assert us < 5_000_000
+      assert match?({_, _}, build.(target: text))
+    end
+
     long = Enum.map_join(1..3_000, "\n", &"    lib/shop/cart.ex:#{&1}: Shop50.Cart.add/3")
     assert {:ok, %{items: [_ | _]}} = build.(stacktrace: long)
   end
