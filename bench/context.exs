@@ -8,6 +8,7 @@ Code.require_file("support.exs", __DIR__)
 alias ElixirScope.{ASTRepository, Capture, Observation}
 
 modules = String.to_integer(System.get_env("MODULES", "1000"))
+calls = String.to_integer(System.get_env("CALLS", "5000"))
 rows = 10
 
 words =
@@ -63,7 +64,7 @@ call = fn n ->
 end
 
 {:ok, observation} =
-  Observation.run(fn -> for n <- 1..20_000, do: call.(n) end,
+  Observation.run(fn -> for n <- 1..calls, do: call.(n) end,
     modules: "BenchContext.*",
     source: dir,
     capture: [:args, :result],

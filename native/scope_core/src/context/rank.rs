@@ -24,8 +24,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             restart: 0.15,
-            least: 1e-5,
-            pushes_max: 20_000,
+            least: 5e-5,
+            pushes_max: 5_000,
         }
     }
 }

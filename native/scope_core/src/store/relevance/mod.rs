@@ -18,7 +18,6 @@ use crate::error::Result;
 use crate::store::repository::Repository;
 use crate::value::Value;
 
-use interest::Lively;
 pub use seeds::Seed;
 pub use web::Kept;
 use web::Of;
@@ -49,9 +48,7 @@ pub struct ContextAsked {
 pub fn context(repository: &Repository, asked: &ContextAsked) -> Result<Value> {
     let repository = repository.open()?.reading();
     let web = repository.web();
-    let warm = repository.runtime().warm();
-    let events = warm.events;
-    let lively = Lively::new(&repository, &web, warm);
+    let (events, lively) = web.lively(&repository);
     let (start, unknown) = seeds::resolve(&repository, &web, &asked.seeds);
     let neighbours = |node: u32, into: &mut Vec<(u32, f64)>| {
         lively.neighbours(&web, node, into);

@@ -5,7 +5,6 @@ use ahash::AHashMap;
 use crate::atoms::intern;
 use crate::ingest::CallStats;
 use crate::source::{Unit, module_text};
-use crate::store::findings::findings_of_function;
 use crate::store::locate::runtime_key;
 use crate::store::repository::Repository;
 use crate::store::structs::{date_time, execution_statistics, key_value, word};
@@ -98,7 +97,13 @@ pub fn item(
         ("clauses", clauses(repository, unit, function)),
         ("calls", ends(web, lively, number, true)),
         ("called_by", ends(web, lively, number, false)),
-        ("findings", findings_of_function(unit, function)),
+        (
+            "findings",
+            web.findings
+                .get(&number)
+                .cloned()
+                .unwrap_or_else(|| Value::List(Vec::new())),
+        ),
         ("documentation", text(web.documentation(node).as_deref())),
         ("tests", tests(repository, node)),
     ];

@@ -10,9 +10,13 @@ use crate::context::words::Words;
 use crate::declare::{DocText, doc_text};
 use crate::graph::{BODY_NAME, EdgeKind, GraphIndex};
 use crate::source::{Unit, function_text, module_text};
+use crate::store::findings::findings_by_function;
 use crate::store::graph_answer::source_key;
 use crate::store::repository::Repository;
 use crate::store::state::State;
+use crate::value::Value;
+
+use super::interest::Lively;
 
 /// What ties two nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +129,10 @@ pub struct Web {
     pub unheard: Vec<u32>,
     /// Have a finding that is rather sure.
     pub doubtful: Vec<u32>,
+    /// What `FunctionData.code_smells` has, of functions that have some.
+    pub findings: AHashMap<u32, Value>,
+    /// What ran, by the number of events that it was made of.
+    lively: parking_lot::Mutex<Option<(u64, Arc<Lively>)>>,
     words: OnceLock<Words>,
 }
 
@@ -170,6 +178,8 @@ impl Web {
             changed: AHashMap::new(),
             unheard: Vec::new(),
             doubtful: Vec::new(),
+            findings: AHashMap::new(),
+            lively: parking_lot::Mutex::default(),
             words: OnceLock::new(),
         };
         for (path, file) in &state.files {
@@ -204,19 +214,35 @@ impl Web {
 
     fn add_findings(&mut self, state: &State) {
         for unit in state.units().iter() {
-            for finding in unit.findings().iter().filter(|one| one.confidence >= SURE) {
-                let Some(clause) = unit.clause_of(finding.node) else {
+            for (function, sure, value) in findings_by_function(unit) {
+                let written = &unit.functions()[function as usize];
+                let key = FunctionKey {
+                    module: unit.modules()[written.module as usize].name,
+                    name: written.name,
+                    arity: written.arity,
+                };
+                let Some(number) = self.number(&key) else {
                     continue;
                 };
-                let function = &unit.functions()[unit.clauses()[clause as usize].function as usize];
-                let key = FunctionKey {
-                    module: unit.modules()[function.module as usize].name,
-                    name: function.name,
-                    arity: function.arity,
-                };
-                self.doubtful.extend(self.number(&key));
+                if sure >= SURE {
+                    self.doubtful.push(number);
+                }
+                self.findings.insert(number, value);
             }
         }
+    }
+
+    /// What ran so far; kept until something happens.
+    pub fn lively(&self, repository: &Repository) -> (u64, Arc<Lively>) {
+        let events = repository.runtime().events_so_far();
+        let known = self.lively.lock().clone();
+        if let Some(known) = known.filter(|known| known.0 == events) {
+            return known;
+        }
+        let warm = repository.runtime().warm();
+        let made = (warm.events, Arc::new(Lively::new(repository, self, warm)));
+        *self.lively.lock() = Some(made.clone());
+        made
     }
 
     pub fn number(&self, key: &FunctionKey) -> Option<u32> {
