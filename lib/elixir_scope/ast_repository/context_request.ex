@@ -19,7 +19,7 @@ defmodule ElixirScope.ASTRepository.ContextRequest do
       rounded up: more than the tokenizers of language models need for code and English, so the real number is smaller
     * `:format` - what the budget is counted in: `:markdown` (the default) or `:json`
     * `:items` - functions at most (40, up to 200)
-    * `:events` - recorded calls shown of each function (3; 0 for none)
+    * `:events` - recorded calls shown of each of the first twelve functions (3; 0 for none)
     * `:code` - whether the source text is in it (true)
 
   Errors of `new/1`: `:invalid_argument`, `:unknown` for an option, with the nearest one.

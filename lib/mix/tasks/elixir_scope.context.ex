@@ -21,7 +21,7 @@ defmodule Mix.Tasks.ElixirScope.Context do
   ## Options
 
     * `--tokens N` - the budget, 4000 by default, counted as a token for each 3.5 bytes; it holds
-    * `--events N` - recorded calls of each function, 3 by default
+    * `--events N` - recorded calls of each of the first twelve functions, 3 by default
     * `--items N` - functions at most, 40 by default
     * `--repository FILE` - the saved repository to ask, instead of the one saved last
     * `--json FILE` - writes the context as JSON (`-` for standard output): `{"schema": "elixir_scope.context", "version": 1, "target": {...},

@@ -8,7 +8,9 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
   alias ElixirScope.Report.Timeline.Words
 
   # Newest calls among which those to show are chosen.
-  @calls_looked_at 16
+  @calls_looked_at 8
+  # Functions of which recorded calls are shown: reading them is most of the work.
+  @told_ranks 12
   # A part that has less room than this is not looked for.
   @tokens_min 12
   @file_bytes_max 4 * 1024 * 1024
@@ -116,6 +118,10 @@ defmodule ElixirScope.ASTRepository.HybridContext.Evidence do
       raw.documentation |> String.split("\n\n", parts: 2) |> hd() |> String.slice(0, 400) |> mask()
     end
   end
+
+  def part(part, _raw, %{rank: rank}, _request, _handle, _room)
+      when part in [:failures, :values] and rank > @told_ranks,
+      do: nil
 
   def part(:failures, _raw, _item, %{events: 0}, _handle, _room), do: nil
 
