@@ -22,8 +22,10 @@ defmodule ElixirScope.ASTRepository do
 
   alias ElixirScope.ASTRepository.{
     ClauseMetrics,
+    ContextRequest,
     Fault,
     FunctionData,
+    HybridContext,
     ImportResult,
     InstrumentationPoint,
     ModuleData
@@ -345,6 +347,27 @@ defmodule ElixirScope.ASTRepository do
           {:ok, Enumerable.t()} | {:error, Error.t()}
   defdelegate stream(repository, question, options \\ []), to: Questions
 
+  @doc """
+  What belongs to a symptom or a place, ranked and within a budget: the code, who calls it and what it calls, written and observed, what
+  it was given and returned, how often, how slow, how it failed, what changed, findings, tests. A
+  `ElixirScope.ASTRepository.HybridContext`, as Markdown with `to_string/1`, which says how it is ranked.
+
+      {:ok, context} = ASTRepository.build_hybrid_context(repo, error: error, stacktrace: __STACKTRACE__, tokens: 2_000)
+      {:ok, context} = ASTRepository.build_hybrid_context(repo, function: {Shop.Cart, :add, 3})
+      {:ok, context} = ASTRepository.build_hybrid_context(repo, question: "why are prices of bulk orders wrong?")
+      IO.puts(context)
+
+  The request is an `ElixirScope.ASTRepository.ContextRequest`, a keyword list or a map of its fields, or text (its `:target`).
+
+  Errors: `:unknown` for a name or an option, with the nearest one; `:invalid_argument`; `:not_found` when nothing of it leads to a
+  function of the repository.
+  """
+  @spec build_hybrid_context(
+          repository(),
+          ContextRequest.t() | keyword() | map() | String.t() | FunctionData.key() | module()
+        ) :: {:ok, HybridContext.t()} | {:error, Error.t()}
+  defdelegate build_hybrid_context(repository, request), to: HybridContext.Build, as: :build
+
   @doc "Counts and memory of a repository, and what was asked of it."
   @spec get_statistics(repository()) :: {:ok, RepositoryStats.t()} | {:error, Error.t()}
   defdelegate get_statistics(repository), to: Questions, as: :statistics
@@ -439,13 +462,6 @@ defmodule ElixirScope.ASTRepository do
   """
   @spec load(Path.t(), keyword()) :: {:ok, Repository.t()} | {:error, Error.t()}
   defdelegate load(path, opts \\ []), to: Storage
-
-  # Later
-
-  @doc "Context for a language model: in a later version."
-  @spec build_hybrid_context(repository(), term()) :: {:error, Error.t()}
-  def build_hybrid_context(_repository, _request),
-    do: Fault.not_implemented("build_hybrid_context/2", "get_function/2 has both sides of one function")
 
   # Analysis
 

@@ -183,6 +183,8 @@ defmodule ElixirScope.Native do
   def answer_file(_answer, _format, _path), do: missing()
   def answer_file_step(_file, _rows), do: missing()
   def analysis_causes(_ref, _bounds), do: missing()
+  # seeds are [{seed, weight}]
+  def repository_context(_ref, _seeds, _count), do: missing()
   def repository_stats(_ref), do: missing()
   def repository_health(_ref), do: missing()
   def repository_coverage(_ref, _target), do: missing()

@@ -423,15 +423,4 @@ defmodule ElixirScope.ASTRepositoryTest do
       end
     end
   end
-
-  test "what later versions bring says so" do
-    repo = repository()
-
-    for {:error, error} <- [
-          ASTRepository.build_hybrid_context(repo, nil)
-        ] do
-      assert %Error{reason: :not_implemented, hint: hint} = error
-      assert is_binary(hint)
-    end
-  end
 end

@@ -101,6 +101,7 @@ defmodule ElixirScope.Core.Repository do
 
   # `bounds` is {from_ns, to_ns, timeout_ms, samples, running_max}
   def causes(ref, bounds), do: Core.call(fn -> Native.analysis_causes(ref, bounds) end)
+  def context(ref, seeds, count), do: Core.call(fn -> Native.repository_context(ref, seeds, count) end)
   def stats(ref), do: Core.call(fn -> Native.repository_stats(ref) end)
   def health(ref), do: Core.call(fn -> Native.repository_health(ref) end)
 

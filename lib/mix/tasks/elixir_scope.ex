@@ -13,6 +13,7 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.points` - shows where code reports, what that costs, and how often it did
     * `mix elixir_scope.insights` - says what a module or function was seen doing
     * `mix elixir_scope.analyze` - tells where time goes, what is done twice, what got slower, what is risky
+    * `mix elixir_scope.context` - gathers what belongs to a function, an error, a test or a question
     * `mix elixir_scope.search` - finds code by code
     * `mix elixir_scope.findings` - shows what in the source is worth a second look
     * `mix elixir_scope.describe` - says what a module is

@@ -7,6 +7,7 @@ pub mod atoms;
 pub mod capture;
 pub mod captured;
 pub mod compiled;
+pub mod context;
 pub mod declare;
 pub mod diff;
 pub mod error;

@@ -290,4 +290,9 @@ rustler::atoms! {
     cancelled,
     gated,
     always,
+
+    // where a context begins
+    lines,
+    test,
+    words,
 }

@@ -20,7 +20,7 @@ mod value;
 mod walk;
 
 pub use brought::{Brought, Modules, OneFile, Used, brought};
-pub use docs::{Doc, documentation_score};
+pub use docs::{Doc, DocText, doc_text, documentation_score};
 pub use exports::{exports, generated};
 pub use facts::{
     Attribute, Declared, Directive, DirectiveKind, FunctionFacts, Injected, Injection, ModuleFacts,

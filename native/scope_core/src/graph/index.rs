@@ -312,6 +312,11 @@ impl GraphIndex {
             .flat_map(|path| self.files[path].edges.iter().map(move |edge| (path, edge)))
     }
 
+    /// The edges that begin in one file.
+    pub fn edges_of_file(&self, path: &str) -> &[Edge] {
+        self.files.get(path).map_or(&[], |file| &file.edges)
+    }
+
     /// The edges of one function.
     pub fn calls_of(&self, function: FunctionIx) -> &[Edge] {
         let home = self.homes.get(&self.key(function).module);

@@ -20,6 +20,7 @@ mod stats;
 mod store;
 mod tables;
 mod told;
+mod warmth;
 
 pub use branches::Branch;
 pub use bytes::{Names, split};
@@ -38,6 +39,7 @@ pub use side::{SideEvent, SideFilter};
 pub use stats::CallStats;
 pub use store::{ClauseStats, PointStats, RuntimeLimits, RuntimeStore, SharedStore, Spill, Totals};
 pub use told::{Cursor, Question, Told};
+pub use warmth::{Warm, Warmth};
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod engine_test;

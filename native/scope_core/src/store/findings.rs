@@ -96,6 +96,22 @@ pub fn findings_of_function(unit: &Unit, function: u32) -> Value {
     Value::List(own.map(|one| of_unit(unit, one, &thresholds)).collect())
 }
 
+/// The findings of each function that has some, with how sure the surest is.
+pub fn findings_by_function(unit: &Unit) -> Vec<(u32, f64, Value)> {
+    let thresholds = Thresholds::default();
+    let mut all: std::collections::BTreeMap<u32, (f64, Vec<Value>)> = Default::default();
+    for one in &unit.findings() {
+        if let Some(function) = function_of(unit, one.node) {
+            let (sure, values) = all.entry(function).or_default();
+            *sure = sure.max(one.confidence);
+            values.push(of_unit(unit, one, &thresholds));
+        }
+    }
+    let all = all.into_iter();
+    all.map(|(function, (sure, values))| (function, sure, Value::List(values)))
+        .collect()
+}
+
 /// Name, why, instead, source and thresholds of every kind.
 pub fn catalog() -> Value {
     let kinds = Smell::ALL.iter().map(|&smell| {

@@ -80,14 +80,17 @@ impl Repository {
         self.shared.graphs.compiled.read().len()
     }
 
+    /// What tells one join from another.
+    pub(super) fn graphs_version(&self, state: &State) -> (u64, u64) {
+        let compiled = &self.shared.graphs.compiled_version;
+        (state.version, compiled.load(Ordering::Acquire))
+    }
+
     /// Reads the join across files, brought up to date before.
     pub fn graphs<R>(&self, read: impl FnOnce(&GraphIndex) -> R) -> R {
         let state = self.state();
         let graphs = &self.shared.graphs;
-        let wanted = (
-            state.version,
-            graphs.compiled_version.load(Ordering::Acquire),
-        );
+        let wanted = self.graphs_version(&state);
         {
             let index = graphs.index.read();
             if index.0 == wanted {

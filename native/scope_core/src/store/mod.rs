@@ -30,6 +30,7 @@ mod node_row;
 mod points_at;
 mod processes;
 mod record;
+mod relevance;
 mod replace;
 mod repository;
 mod saved;
@@ -64,6 +65,7 @@ pub use node_row::kind_word;
 pub use points_at::PointsAt;
 pub use processes::Processes;
 pub use record::{Fields, FileRecord, FunctionRecord, ModuleRecord, Source};
+pub use relevance::{ContextAsked, Seed, context};
 pub use repository::{Limits, QueryCounts, Repository};
 #[cfg(fuzzing)]
 pub use saved::with_head;

@@ -68,6 +68,8 @@ pub(super) struct Shared {
     columns: crate::store::tables::Kept,
     answers: Mutex<crate::store::answers::Answers>,
     counts: QueryCounts,
+    /// What relevance is found in.
+    pub(super) web: crate::store::relevance::Kept,
 }
 
 /// What was asked of a repository.
@@ -126,6 +128,7 @@ impl Repository {
             columns: Default::default(),
             answers: Mutex::default(),
             counts: QueryCounts::default(),
+            web: Default::default(),
         };
         Repository {
             shared: Arc::new(shared),
@@ -190,6 +193,7 @@ impl Repository {
         *self.shared.analysis.lock() = Analysis::default();
         self.shared.columns.lock().clear();
         self.shared.answers.lock().drop_all(None);
+        *self.shared.web.lock() = None;
     }
 
     /// Who calls whom, as written.

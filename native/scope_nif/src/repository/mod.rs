@@ -7,6 +7,7 @@ pub(crate) mod args;
 mod asks;
 mod causes;
 mod cells;
+mod contexts;
 mod correlate;
 mod coverage;
 mod events;

@@ -2,6 +2,7 @@
 
 mod messages;
 mod module;
+mod pairs;
 mod supervision;
 
 use std::sync::Arc;
