@@ -21,7 +21,7 @@ use crate::query::table::{Batch, Scan};
 use crate::query::vector::MISSING;
 
 /// Pairs made at a time.
-const PAIRS_MAX: usize = 64 * 1024;
+const PAIRS_MAX: usize = 16 * 1024;
 
 pub struct Probe<'p> {
     join: &'p JoinPlan<'p>,
