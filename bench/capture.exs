@@ -5,6 +5,7 @@
 # Every row runs the same loop over the same function; the cost is what is added per call to the plain loop. `work/2` has
 # two small arguments, one binding, one branch and one expression that is no tail call.
 Code.require_file("support.exs", __DIR__)
+Code.require_file("support/erl_tracer.exs", __DIR__)
 
 target =
   Bench.module!("""
@@ -132,6 +133,18 @@ traced = measure.(add, sync) - plain.add
 :erlang.trace(self(), false, [:all])
 :erlang.trace_pattern({target, :_, :_}, false, [:local])
 
+erl_tracer =
+  if tracer = Bench.ErlTracer.load() do
+    :erlang.trace_pattern({target, :add, 2}, [{:_, [], [{:return_trace}]}], [:local])
+    :erlang.trace(self(), true, [:call, :timestamp, {:tracer, tracer, []}])
+    figure = measure.(add, nothing) - plain.add
+    :erlang.trace(self(), false, [:all])
+    :erlang.trace_pattern({target, :_, :_}, false, [:local])
+    [{"erl_tracer that counts, arguments and result", figure}]
+  else
+    []
+  end
+
 {:ok, _} = Application.ensure_all_started(:runtime_tools)
 dbg = :dbg
 {:ok, _} = dbg.tracer(:process, {fn _message, state -> state end, nil})
@@ -155,6 +168,7 @@ Bench.table(
   for {name, figure} <-
         rows ++
           off ++
+          erl_tracer ++
           [
             {"process tracer, arguments and result", traced},
             {":dbg, arguments and result", dbg_cost},

@@ -1,10 +1,12 @@
-# What tracing a call costs: ElixirScope's tracer against a process tracer, `:dbg` and breakpoints, in one run.
+# What tracing a call costs: ElixirScope's tracer against an `erl_tracer` that only counts, a process tracer, `:dbg`, `:cover`
+# and breakpoints, in one run.
 #
 #     mix run bench/trace.exs
 #
 # Every row runs the same loop over the same function; "added" is what is added per call to the plain loop. Calls are traced
 # with their returns.
 Code.require_file("support.exs", __DIR__)
+Code.require_file("support/erl_tracer.exs", __DIR__)
 
 target = Bench.module!("defmodule BenchTraced do\n  def leaf(x), do: x + 1\nend")
 
@@ -17,13 +19,14 @@ defmodule BenchTraceDriver do
   end
 end
 
-n = 5_000
+# Short runs, many of them: on a machine that does other things some are undisturbed.
+n = 1_000
 spec = [{:_, [], [{:exception_trace}]}]
 
 measure = fn after_each ->
   best =
     Enum.min(
-      for _ <- 1..30 do
+      for _ <- 1..150 do
         time = Bench.time(fn -> BenchTraceDriver.run(n) end)
         after_each.()
         time
@@ -78,17 +81,35 @@ process = measure.(sync)
 :erlang.trace_pattern({target, :_, :_}, false, [:local])
 Process.exit(tracer, :kill)
 
+erl_tracer =
+  if tracer = Bench.ErlTracer.load() do
+    :erlang.trace_pattern({target, :_, :_}, spec, [:local])
+    :erlang.trace(self(), true, [:call, :arity, {:tracer, tracer, []}])
+    figure = measure.(nothing)
+    :erlang.trace(self(), false, [:all])
+    :erlang.trace_pattern({target, :_, :_}, false, [:local])
+    # Every run, each call with its return.
+    true = Bench.ErlTracer.count() >= 150 * 2 * n
+    figure
+  end
+
 dbg =
   if Code.ensure_loaded?(:dbg) do
     {:ok, _} = apply(:dbg, :tracer, [:process, {fn _, seen -> seen end, nil}])
     {:ok, _} = apply(:dbg, :p, [self(), [:call, :arity]])
     {:ok, _} = apply(:dbg, :tpl, [target, :leaf, 1, spec])
-    figure = measure.(fn -> Process.sleep(20) end)
+    figure = measure.(fn -> Process.sleep(5) end)
     apply(:dbg, if(function_exported?(:dbg, :stop_clear, 0), do: :stop_clear, else: :stop), [])
     figure
   end
 
-Bench.title("Cost of a traced call and its return (fastest of 30 runs of #{n} calls)")
+{:ok, _} = Application.ensure_all_started(:tools)
+:cover.start()
+{:ok, _} = :cover.compile_beam(target)
+cover = measure.(nothing)
+:cover.stop()
+
+Bench.title("Cost of a traced call and its return (fastest of 150 runs of #{n} calls)")
 
 row = fn name, figure ->
   added = figure - plain
@@ -104,6 +125,8 @@ rows =
     row.("  ended", clean),
     row.("count and time breakpoints", counted),
     row.("process tracer, call + return", process)
-  ] ++ if(dbg, do: [row.(":dbg, call + return", dbg)], else: [])
+  ] ++
+    if(erl_tracer, do: [row.("erl_tracer that counts, call + return", erl_tracer)], else: []) ++
+    if(dbg, do: [row.(":dbg, call + return", dbg)], else: []) ++ [row.(":cover, lines", cover)]
 
 Bench.table(["", "call", "added", "added vs ours"], rows)

@@ -126,34 +126,36 @@ defmodule ElixirScope.Capture do
 
   def flush(timeout_ms) when is_integer(timeout_ms) and timeout_ms >= 0 do
     deadline = :erlang.monotonic_time(:millisecond) + timeout_ms
-    # Twice: the first round may find processes that died just now, the second has their last records.
-    with :ok <- flush_until(Core.Capture.now(), deadline),
-         do: flush_until(Core.Capture.now(), deadline)
+
+    # The first round has to be one of ours: it finds processes that died just now, whose deaths are yet to be told. The second
+    # has their last records.
+    with :ok <- flush_until(Core.Capture.now(), deadline, :own),
+         do: flush_until(Core.Capture.now(), deadline, :any)
   end
 
   def flush(other), do: invalid("#{Fault.show(other)} is no timeout", "give milliseconds, 0 or more")
 
-  defp flush_until({:error, _} = error, _deadline), do: error
+  defp flush_until({:error, _} = error, _deadline, _whose), do: error
 
-  defp flush_until(ticks, deadline) do
+  defp flush_until(ticks, deadline, whose) do
     step = Core.Capture.ingest(@slice_us, true)
 
     cond do
       is_tuple(step) and elem(step, 0) == :error -> step
-      Core.Capture.visible?(ticks) -> :ok
+      (whose == :any or step == {:ok, false}) and Core.Capture.visible?(ticks) -> :ok
       :erlang.monotonic_time(:millisecond) > deadline -> timeout()
-      true -> flush_again(step, ticks, deadline)
+      true -> flush_again(step, ticks, deadline, whose)
     end
   end
 
-  defp flush_again(:busy, ticks, deadline) do
+  defp flush_again(:busy, ticks, deadline, whose) do
     receive do
     after
-      1 -> flush_until(ticks, deadline)
+      1 -> flush_until(ticks, deadline, whose)
     end
   end
 
-  defp flush_again({:ok, _more}, ticks, deadline), do: flush_until(ticks, deadline)
+  defp flush_again({:ok, _more}, ticks, deadline, whose), do: flush_until(ticks, deadline, whose)
 
   @doc "Lets points report again. Gives how many there are. A name also covers what is registered later."
   @spec enable(selection()) :: {:ok, non_neg_integer()} | {:error, Error.t()}

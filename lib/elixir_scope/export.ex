@@ -24,6 +24,12 @@ defmodule ElixirScope.Export do
   comments (folded stacks, CSV), attributes of the resource (OTLP), `otherData` (Chrome), `elixir_scope` (speedscope), metadata
   (Parquet, SVG). Values in it are those of the log, where what is secret was never written.
 
+  In a Chrome trace a flow leads from what sent a message, or spawned a process, to what took it, with `certainty` and `basis` as
+  `TemporalBridge.message_edges/2` has them. An OTLP trace goes on in other processes where that is certain: what an exact message
+  or a spawn began has the span that sent it for its parent, and what a supervisor started for one that died has a link
+  (`elixir_scope.link`: `restart`; `message` where one was taken in the middle of a span). Both need what is joined to be recorded
+  (`capture: [:messages]`, `trace: [:messages, :processes]`), and to lie within 20,000 events of each other.
+
   What is made of activations (all but events and statistics) needs their beginning and end in the log: of those that began before
   it begins, or have not ended, the file says how many there are. Statistics also hold what the log has dropped since.
 
@@ -32,6 +38,7 @@ defmodule ElixirScope.Export do
   """
 
   alias ElixirScope.ASTRepository.{Fault, Handle}
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.{Core, Error}
   alias ElixirScope.Export.Result
 
@@ -119,7 +126,7 @@ defmodule ElixirScope.Export do
          {:ok, timeout} <- count(opts, :timeout, @timeout_ms),
          {:ok, progress} <- progress(opts[:progress]),
          {:ok, title} <- text(opts, :title, "ElixirScope"),
-         {:ok, sampling} <- text(opts, :sampling, ElixirScope.Export.Sampling.describe()) do
+         {:ok, sampling} <- text(opts, :sampling, Sampling.describe()) do
       native = {title, sampling, modules, functions, pid, from, to, processes, memory}
       {:ok, native, %{timeout: timeout, progress: progress}}
     end

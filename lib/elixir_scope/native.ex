@@ -119,6 +119,7 @@ defmodule ElixirScope.Native do
   def capture_gates_set(_selection, _scope, _per, _changes), do: missing()
   def capture_gates_clear(_selection), do: missing()
   def capture_gates(_point), do: missing()
+  def capture_share(_module, _name, _arity), do: missing()
   def capture_limit(_changes), do: missing()
   def capture_limits, do: missing()
   def capture_spent, do: missing()
@@ -146,6 +147,7 @@ defmodule ElixirScope.Native do
   def runtime_edges(_handle), do: missing()
   def runtime_events(_handle, _limit), do: missing()
   def runtime_points(_handle, _points), do: missing()
+  def runtime_points_of(_handle, _functions), do: missing()
   def runtime_totals(_handle), do: missing()
 
   # exports
@@ -216,10 +218,10 @@ defmodule ElixirScope.Native do
   def graph_stats(_ref), do: missing()
 
   # causes and time
-  def temporal_walk(_ref, _event_id, _back, _bounds), do: missing()
-  def temporal_relations(_ref, _pid, _from_ns, _to_ns, _limit), do: missing()
-  def temporal_state(_ref, _pid, _at_ns, _event_id, _before), do: missing()
-  def temporal_step(_ref, _event_id, _forward, _motion, _global, _limit), do: missing()
+  def temporal_walk(_ref, _event_id, _back, _bounds, _care), do: missing()
+  def temporal_relations(_ref, _pid, _from_ns, _to_ns, _limit, _care), do: missing()
+  def temporal_state(_ref, _pid, _at_ns, _event_id, _before, _care), do: missing()
+  def temporal_step(_ref, _event_id, _forward, _motion, _global, _limit, _care), do: missing()
 
   # metrics
   def metrics_of_clauses(_ref, _id), do: missing()

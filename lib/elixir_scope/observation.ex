@@ -21,6 +21,8 @@ defmodule ElixirScope.Observation do
     * `:only` - observe only those of `:modules` that match this pattern or one of these
     * `:coverage` - mark branches too, for test coverage by node (false)
     * `:capture`, `:points`, `:plan` - what to record beyond calls, see `ElixirScope.Instrumentation.Plan`
+    * limits on what is recorded, as `ElixirScope.Capture.configure/2` takes them: `:sampling_rate`, `:rate`, `:hits`, `:for`,
+      `:priority`, `:capture_config`, ... They hold for this run; what they refused is counted in a note of the report
     * `:source` - a directory or a list of them, whose sources are read first (none by default)
     * `:repository` - a repository to record into; by default a new one, which the observation keeps
     * `:keep_instrumented` - leaves the modules instrumented that were instrumented for this run (false)
@@ -41,17 +43,28 @@ defmodule ElixirScope.Observation do
     * `:report` - `ElixirScope.Report`, over the observed modules
     * `:modules` - observed modules, sorted
     * `:skipped` - `{module, error}` of modules that could not be instrumented
+    * `:unplaced` - `{id, module, reason}` of points that came to nothing anywhere, as of `ElixirScope.Instrumentation.Result`
     * `:imports` - `ElixirScope.ASTRepository.ImportResult` of each source
     * `:flushed` - `:ok`, or why not everything may be visible yet
   """
 
   alias ElixirScope.{ASTRepository, Capture, Error, Report}
+  alias ElixirScope.Capture.{GateOptions, Sampling}
   alias ElixirScope.Instrumentation.Selection
   alias ElixirScope.Observation.{Boundary, Guard, Totals}
   alias ElixirScope.Report.Collect
   alias ElixirScope.Trace.Around
 
-  defstruct [:outcome, :repository, :report, modules: [], skipped: [], imports: [], flushed: :ok]
+  defstruct [
+    :outcome,
+    :repository,
+    :report,
+    modules: [],
+    skipped: [],
+    unplaced: [],
+    imports: [],
+    flushed: :ok
+  ]
 
   @type outcome :: {:ok, term()} | {:failed, :error | :exit | :throw, term(), Exception.stacktrace()}
   @type t :: %__MODULE__{
@@ -60,6 +73,7 @@ defmodule ElixirScope.Observation do
           report: Report.t(),
           modules: [module()],
           skipped: [{module(), Error.t()}],
+          unplaced: [{term(), module(), term()}],
           imports: [ASTRepository.ImportResult.t()],
           flushed: :ok | {:error, Error.t()}
         }
@@ -79,12 +93,15 @@ defmodule ElixirScope.Observation do
         repository: repository,
         imports: imports,
         modules: Enum.sort(instrumented.modules ++ instrumented.unchanged),
-        skipped: instrumented.skipped
+        skipped: instrumented.skipped,
+        # What one module lacks another may have.
+        unplaced: Enum.reject(instrumented.unplaced, fn {id, _, _} -> is_map_key(instrumented.placed, id) end)
       }
 
       restore = if opts[:keep_instrumented], do: [], else: instrumented.modules
       others = ElixirScope.instrumented() -- observation.modules
-      guard = Guard.start(fn -> switch_off(repository, restore, others) end)
+      limited = if limits(opts) == [], do: [], else: observation.modules
+      guard = Guard.start(fn -> switch_off(repository, restore, others, limited) end)
 
       try do
         # What was instrumented before and is not wanted now stays silent.
@@ -143,8 +160,14 @@ defmodule ElixirScope.Observation do
 
   defp instrument(opts) do
     with {:ok, selection} <- selection(Keyword.get(opts, :modules), List.wrap(opts[:only])),
-         do: ElixirScope.instrument(selection, Keyword.take(opts, [:coverage, :capture, :points, :plan]))
+         do:
+           ElixirScope.instrument(
+             selection,
+             Keyword.take(opts, [:coverage, :capture, :points, :plan]) ++ limits(opts)
+           )
   end
+
+  defp limits(opts), do: opts |> GateOptions.split() |> elem(0)
 
   defp selection(nil, only) do
     case ElixirScope.instrumented() do
@@ -207,9 +230,10 @@ defmodule ElixirScope.Observation do
 
   # A module whose old code somebody still runs stays instrumented: its probes are off, and cost a few
   # nanoseconds.
-  defp switch_off(repository, restore, others) do
+  defp switch_off(repository, restore, others, limited) do
     Capture.stop()
     Capture.unsubscribe(repository)
+    if limited != [], do: Capture.ungate(limited)
     Enum.each(others, &Capture.enable/1)
     if restore != [], do: ElixirScope.uninstrument(restore)
   end
@@ -251,6 +275,19 @@ defmodule ElixirScope.Observation do
       end
 
     skipped = for {_module, error} <- observation.skipped, do: String.trim_trailing(error.message, ".") <> "."
-    flushed ++ under_way ++ files ++ skipped
+    flushed ++ under_way ++ Sampling.notes() ++ unplaced(observation.unplaced) ++ files ++ skipped
   end
+
+  defp unplaced(unplaced) do
+    for {id, [{_, module, reason} | more]} <- Enum.group_by(unplaced, &elem(&1, 0)), id != :capture do
+      others = if more == [], do: "", else: " and #{length(more)} more"
+      label = if is_binary(id), do: id, else: inspect(id, limit: 5)
+      "Nothing is recorded for the point #{label}: #{reason(reason)} in #{inspect(module)}#{others}."
+    end
+  end
+
+  defp reason({:not_visible, name}), do: "#{name} is not visible there,"
+  defp reason(reason), do: words(reason)
+
+  defp words(reason), do: reason |> to_string() |> String.replace("_", " ")
 end

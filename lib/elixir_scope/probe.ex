@@ -12,6 +12,7 @@ defmodule ElixirScope.Probe do
   """
 
   alias ElixirScope.Native
+  alias ElixirScope.Probe.Custom
 
   @doc "A clause of a function was entered."
   def enter(point), do: Native.probe_enter(point)
@@ -105,7 +106,8 @@ defmodule ElixirScope.Probe do
   Runs the user's own code, `module.run` with what the variables are, and records what it gives. Whatever it raises,
   throws or exits with is recorded as that, counted (`custom_failures/0`), and goes no further.
 
-  The code is not run again while it runs: what it calls may be observed, too.
+  The code is not run again while it runs: what it calls may be observed, too. Code that is slow too often is switched off:
+  `ElixirScope.Probe.Custom` has the limits, and what they cannot do.
   """
   def custom(_point, 0, _module, _values), do: :ok
 
@@ -130,11 +132,11 @@ defmodule ElixirScope.Probe do
       :erlang.put(@running, true)
 
       try do
-        done.(apply(module, :run, values))
-      catch
-        kind, reason ->
-          :counters.add(failures(), 1, 1)
-          failed.(kind, reason)
+        case Custom.run(module, values) do
+          {:ok, value} -> done.(value)
+          {:failed, kind, reason} -> failed.(kind, reason)
+          :off -> :ok
+        end
       after
         :erlang.erase(@running)
       end
@@ -145,18 +147,5 @@ defmodule ElixirScope.Probe do
 
   @doc "How often the user's own code has failed in this VM."
   @spec custom_failures() :: non_neg_integer()
-  def custom_failures, do: :counters.get(failures(), 1)
-
-  defp failures do
-    case :persistent_term.get(@running, nil) do
-      nil ->
-        # Two at once may both make one: the one that was put last counts.
-        counter = :counters.new(1, [])
-        :persistent_term.put(@running, counter)
-        counter
-
-      counter ->
-        counter
-    end
-  end
+  defdelegate custom_failures, to: Custom, as: :failures
 end

@@ -151,7 +151,7 @@ defmodule ElixirScope.TraceTest do
         Process.sleep(:infinity)
       end)
 
-    assert_receive %Trace{} = trace
+    assert_receive %Trace{} = trace, 5_000
     assert Trace.status(trace).state == :on
     Process.exit(owner, :kill)
     assert {:ok, %{state: :owner_died}} = Trace.await(trace)

@@ -48,8 +48,8 @@ defmodule ElixirScope.Test.Canaries do
   # `magic, raw length, compressed length, checksum, LZ4`, wherever in the bytes.
   defp blocks(bytes) do
     for {at, 4} <- :binary.matches(bytes, "ESB1"),
-        <<_::binary-size(at), "ESB1", raw::32-little, packed::32-little, _::64, block::binary-size(packed),
-          _::binary>> <- [bytes],
+        <<"ESB1", raw::32-little, packed::32-little, _::64, block::binary-size(packed), _::binary>> <-
+          [binary_part(bytes, at, byte_size(bytes) - at)],
         into: "" do
       content = lz4(block, "")
       ^raw = byte_size(content)
@@ -62,8 +62,8 @@ defmodule ElixirScope.Test.Canaries do
 
   defp lz4(<<literals::4, match::4, rest::binary>>, out) do
     {literals, rest} = length_of(literals, rest)
-    <<text::binary-size(literals), rest::binary>> = rest
-    out = out <> text
+    out = out <> binary_part(rest, 0, literals)
+    rest = binary_part(rest, literals, byte_size(rest) - literals)
 
     case rest do
       "" ->

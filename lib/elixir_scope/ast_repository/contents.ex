@@ -12,6 +12,7 @@ defmodule ElixirScope.ASTRepository.Contents do
   }
 
   alias ElixirScope.ASTRepository.{Nodes, Observed, PatternDetector, Processes, Query, Questions, Repository}
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.Core
 
   @computed ~w(modules function_definitions pattern_matches instrumentation_points correlation_index
@@ -62,8 +63,8 @@ defmodule ElixirScope.ASTRepository.Contents do
   end
 
   defp compute(:performance_correlation, handle) do
-    with {:ok, rows} <- ran(handle, [:ast_node_id, :execution_statistics]),
-         do: {:ok, Map.new(rows, &{&1.ast_node_id, &1.execution_statistics})}
+    with {:ok, rows} <- ran(handle, [:function_key, :ast_node_id, :execution_statistics]),
+         do: {:ok, Map.new(rows, &{&1.ast_node_id, Sampling.mark(&1.execution_statistics, &1.function_key)})}
   end
 
   defp compute(:data_flow_graph, handle), do: GraphBuilder.data_flow_between(handle)

@@ -12,6 +12,12 @@ defmodule ElixirScope.ASTRepository.ExecutionStatistics do
     * `:min_us`, `:max_us`, `:p50_us`, `:p95_us`, `:p99_us` - of one activation; percentiles come from a histogram
       of one significant digit
     * `:last_executed` - `DateTime`
+    * `:sampled` - whether a gate (`ElixirScope.Capture.configure/2`) held calls back, so that all of the above is of a part of
+      what happened: counts are to be multiplied with `calls_seen / call_frequency`, times of single calls are those of
+      the part
+    * `:sampling_rate` - the share that the gate lets through, 0.0 to 1.0; `:calls_seen` - calls that came to it since it was
+      made, exactly; both nil where nothing is held back. Gates are those of this VM: of a file that was saved elsewhere nothing is
+      marked
 
   Times in microseconds are floats with nanosecond resolution.
   """
@@ -31,7 +37,10 @@ defmodule ElixirScope.ASTRepository.ExecutionStatistics do
     :p50_us,
     :p95_us,
     :p99_us,
-    :last_executed
+    :last_executed,
+    :sampling_rate,
+    :calls_seen,
+    sampled: false
   ]
 
   @type t :: %__MODULE__{
@@ -49,6 +58,9 @@ defmodule ElixirScope.ASTRepository.ExecutionStatistics do
           p50_us: float() | nil,
           p95_us: float() | nil,
           p99_us: float() | nil,
-          last_executed: DateTime.t() | nil
+          last_executed: DateTime.t() | nil,
+          sampled: boolean(),
+          sampling_rate: float() | nil,
+          calls_seen: non_neg_integer() | nil
         }
 end

@@ -15,7 +15,7 @@ defmodule ElixirScope.ASTRepository.ExecutionTimeline do
     * `:processes` - as text, in the order in which they come
     * `:activations` - how many calls are among the entries
     * `:truncated` - there is more than was asked for
-    * `:gaps` - records that were dropped and events that the log no longer holds, `%{dropped: n, evicted: n}`: what is between entries
+    * `:gaps` - records that this VM has dropped so far, and events that the log no longer holds, `%{dropped: n, evicted: n}`: what is between entries
       may be missing when there are any. Of a saved repository `dropped` is `nil`: not known
   """
 

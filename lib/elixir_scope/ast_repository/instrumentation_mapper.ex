@@ -302,8 +302,9 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper do
     * `:overhead_estimate` - nanoseconds: the counts times what each costs on this machine
     * `:impact_assessment` - that against the time that the functions took
     * `:sampling_rate` - as it is now
-    * in `:correlation_metadata`, `measured: %{hits:, seen:, refused: %{reason => count}, bytes:, ns:, shared:}`: `:bytes`
-      of recorded values that reached the repository (`nil` without one), `:shared` whether the gate is that of more places than
+    * in `:correlation_metadata`, `measured: %{hits:, seen:, refused: %{reason => count}, bytes:, ns:, custom:, shared:}`: `:bytes`
+      of recorded values that reached the repository (`nil` without one), `:custom` what became of code of the user's own
+      (`t:ElixirScope.Probe.Custom.account/0`, whose time is in `:ns`), `:shared` whether the gate is that of more places than
       the point's, so that its counts are of all of them
     * in `:runtime_mapping`, for each place `:hits` and `:bytes` of what reached the repository
 

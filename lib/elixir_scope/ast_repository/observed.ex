@@ -4,6 +4,7 @@ defmodule ElixirScope.ASTRepository.Observed do
 
   alias ElixirScope.ASTRepository.{FunctionData, ModuleData, TemporalBridge}
   alias ElixirScope.ASTRepository.TemporalBridge.Timelines
+  alias ElixirScope.Capture.Sampling
   alias ElixirScope.{Capture, Core}
 
   @events 10_000
@@ -92,11 +93,20 @@ defmodule ElixirScope.ASTRepository.Observed do
     function
     |> fill(:execution_history, wanted, fn -> history(repository, key) end)
     |> fill(:variable_lifecycles, wanted, fn -> lifecycles(repository, key) end)
+    |> Map.update!(:execution_statistics, &Sampling.mark(&1, key))
   end
 
   @doc "A module, likewise."
   def of_module(%ModuleData{} = module, wanted),
-    do: fill(module, :first_instrumented, wanted, fn -> since(module.module_name) end)
+    do: module |> fill(:first_instrumented, wanted, fn -> since(module.module_name) end) |> sampled()
+
+  defp sampled(%{performance_data: %{} = data} = module),
+    do: %{
+      module
+      | performance_data: Map.new(data, fn {key, statistics} -> {key, Sampling.mark(statistics, key)} end)
+    }
+
+  defp sampled(module), do: module
 
   defp fill(struct, field, wanted, compute) do
     if field in wanted and Map.fetch!(struct, field) == nil,
@@ -121,6 +131,54 @@ defmodule ElixirScope.ASTRepository.Observed do
     case TemporalBridge.variable_lifecycle(repository, key, values: @values) do
       {:ok, lives} -> lives
       _ -> nil
+    end
+  end
+
+  @doc """
+  Insights of a function or module (its id) with the lives of its variables, where bindings were recorded. Those of a function with
+  20 values each, of a module's functions with 5.
+  """
+  def with_variables(nil, _repository, _target), do: nil
+  def with_variables(%{variable_lifecycles: [_ | _]} = stored, _repository, _target), do: stored
+
+  def with_variables(insights, repository, target) do
+    values = if is_tuple(target), do: @values, else: 5
+
+    lives =
+      for function <- bound(repository, target),
+          {:ok, lives} <- [TemporalBridge.variable_lifecycle(repository, function, values: values)],
+          life <- lives,
+          do: life
+
+    case lives do
+      [] ->
+        insights
+
+      lives ->
+        %{
+          insights
+          | variable_lifecycles: lives,
+            unknown: Map.delete(insights.unknown || %{}, :variable_lifecycles)
+        }
+    end
+  end
+
+  # The functions that bound something.
+  defp bound(repository, target) do
+    case TemporalBridge.function_events(repository, target, {nil, nil},
+           types: [:binding],
+           limit: @events,
+           newest_first: true
+         ) do
+      {:ok, events} ->
+        events
+        |> Enum.map(&{&1.module, &1.function, &1.arity})
+        |> Enum.uniq()
+        |> Enum.take(@functions)
+        |> Enum.sort()
+
+      _ ->
+        []
     end
   end
 

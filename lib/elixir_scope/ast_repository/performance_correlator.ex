@@ -24,13 +24,35 @@ defmodule ElixirScope.ASTRepository.PerformanceCorrelator do
          {:ok, by} <- by(Keyword.get(opts, :by, :self)),
          {:ok, limit} <- limit(Keyword.get(opts, :limit, 20)),
          {:ok, functions} <- Core.Runtime.functions(ref) do
-      whole = functions |> Enum.map(fn {_, stats} -> stats.self_ns end) |> Enum.sum()
+      scales = scales()
+      functions = Enum.map(functions, fn {key, stats} -> {key, stats, Map.get(scales, key, 1.0)} end)
+      whole = functions |> Enum.map(fn {_, stats, scale} -> stats.self_ns * scale end) |> Enum.sum()
 
       {:ok,
        functions
-       |> Enum.sort_by(fn {key, stats} -> {-Map.fetch!(stats, by), key} end)
+       |> Enum.sort_by(fn {key, stats, scale} -> {-Map.fetch!(stats, by) * scale, key} end)
        |> Enum.take(limit)
-       |> Enum.map(&hotspot(&1, max(whole, 1)))}
+       |> Enum.map(&hotspot(&1, max(whole, 1), scales))}
+    end
+  end
+
+  # Of functions of which a part was recorded: what the recorded figures are to be multiplied with.
+  defp scales do
+    case ElixirScope.Capture.gates() do
+      {:ok, gates} ->
+        for(
+          %{estimated: true, passed: passed} = gate when passed > 0 <- gates,
+          :calls in gate.kinds,
+          function <- gate.functions,
+          do: {function, gate.seen, passed}
+        )
+        |> Enum.group_by(&elem(&1, 0))
+        |> Map.new(fn {function, all} ->
+          {function, Enum.sum(Enum.map(all, &elem(&1, 1))) / Enum.sum(Enum.map(all, &elem(&1, 2)))}
+        end)
+
+      {:error, _} ->
+        %{}
     end
   end
 
@@ -53,14 +75,16 @@ defmodule ElixirScope.ASTRepository.PerformanceCorrelator do
   defp limit(limit) when is_integer(limit) and limit > 0, do: {:ok, limit}
   defp limit(other), do: Fault.invalid(:limit, other, "give a number from 1 on")
 
-  defp hotspot({key, stats}, whole) do
+  defp hotspot({key, stats, scale}, whole, scales) do
     %Hotspot{
       function: key,
-      calls: stats.calls,
-      self_us: stats.self_ns / 1_000,
-      total_us: stats.total_ns / 1_000,
-      self_share: stats.self_ns / whole,
-      p95_us: stats.p95_ns && stats.p95_ns / 1_000
+      calls: round(stats.calls * scale),
+      self_us: stats.self_ns * scale / 1_000,
+      total_us: stats.total_ns * scale / 1_000,
+      self_share: stats.self_ns * scale / whole,
+      p95_us: stats.p95_ns && stats.p95_ns / 1_000,
+      recorded: stats.calls,
+      estimated: is_map_key(scales, key)
     }
   end
 end

@@ -4,8 +4,11 @@ defmodule ElixirScope.ASTRepository.ProcessState do
 
     * `:pid`, `:at` - the process; the moment, in nanoseconds since 1970
     * `:status` - `:running`, `:waiting`, `:exited`, `:unknown` (nothing of it was recorded up to then)
-    * `:stack` - open activations, innermost first: `%{module:, function:, arity:, line:, correlation_id:, arguments:, bindings:, event:}`, with
-      `arguments: {:ok, list} | :not_recorded` and `bindings: %{name => value}` as bound so far
+    * `:stack` - open activations, innermost first: `%{module:, function:, arity:, line:, correlation_id:, arguments:, bindings:, versions:,
+      event:}`, with
+      `arguments: {:ok, list} | :not_recorded`, `bindings: %{name => {:ok, value} | :not_recorded}` as bound last, and `versions: [{name,
+      version, value}]`, all that was bound so far, in that order: a name that was bound again within a `case` or the like has its earlier
+      version again after it, which no event tells
     * `:state` - of an OTP behaviour: `{:ok, state}`, from the result of its last callback or the argument of the one that runs; else
       `:not_recorded`. `:state_from` - the event that it is read from
     * `:mailbox` - what had arrived and was not taken yet, oldest first: `RuntimeEvent`s. `:unaccounted` - what arrived and was never seen

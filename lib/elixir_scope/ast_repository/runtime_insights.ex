@@ -14,6 +14,9 @@ defmodule ElixirScope.ASTRepository.RuntimeInsights do
     * where the source was on - `:message_flows` (`ElixirScope.ASTRepository.ObservedFlow`), `:process_spawning`,
       `:supervision_events`, `:memory_allocations`, `:gc_impact`, `:state_mutations`, `:data_transformations`
 
+  `:variable_lifecycles` (`ElixirScope.ASTRepository.VariableLifecycle`, where bindings were recorded) is filled by
+  `ElixirScope.ASTRepository.SemanticEnricher.insights/2`; in fields of modules and rows of queries it is `nil`.
+
   `:unknown` is `%{field => what to switch on}` for every other field, which is `nil`: a list that is empty says that nothing of the
   kind happened, `nil` that nobody looked.
 

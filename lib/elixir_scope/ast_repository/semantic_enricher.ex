@@ -12,8 +12,8 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   """
 
   alias ElixirScope.ASTRepository
-  alias ElixirScope.ASTRepository.{Fault, FunctionData, ModuleData, Query, RuntimeInsights}
-  alias ElixirScope.Error
+  alias ElixirScope.ASTRepository.{Fault, FunctionData, Handle, ModuleData, Observed, RuntimeInsights}
+  alias ElixirScope.{Core, Error}
 
   @doc """
   What was learnt of a module or function; `nil` when it never ran and nothing was stored of it.
@@ -23,11 +23,14 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
   @spec insights(ASTRepository.repository(), module() | FunctionData.key()) ::
           {:ok, RuntimeInsights.t() | nil} | {:error, :not_found | Error.t()}
   def insights(repository, {_, _, _} = key) do
-    with {:ok, _function} <- ASTRepository.get_function(repository, key), do: of_function(repository, key)
+    with {:ok, _function} <- ASTRepository.get_function(repository, key, fields: [:ast_node_id]),
+         {:ok, insights} <- of_function(repository, key),
+         do: {:ok, Observed.with_variables(insights, repository, key)}
   end
 
   def insights(repository, module) when is_atom(module) do
-    with {:ok, data} <- ASTRepository.get_module(repository, module), do: {:ok, data.runtime_insights}
+    with {:ok, data} <- ASTRepository.get_module(repository, module),
+         do: {:ok, Observed.with_variables(data.runtime_insights, repository, inspect(module))}
   end
 
   def insights(_repository, other),
@@ -38,15 +41,10 @@ defmodule ElixirScope.ASTRepository.SemanticEnricher do
           {:ok, ModuleData.t()} | {:error, :not_found | Error.t()}
   def enrich(repository, module), do: ASTRepository.get_module(repository, module)
 
+  # Of this function alone: a query would look at all of them.
   defp of_function(repository, key) do
-    query =
-      Query.new()
-      |> Query.from(:functions)
-      |> Query.select([:runtime_insights])
-      |> Query.add_where({:eq, :function_key, key})
-
-    with {:ok, result} <- ASTRepository.query(repository, query) do
-      {:ok, result.rows |> List.first(%{}) |> Map.get(:runtime_insights)}
-    end
+    with {:ok, ref} <- Handle.ref(repository),
+         {:ok, {_version, fields}} <- Core.Repository.get_function(ref, key, [:runtime_insights]),
+         do: {:ok, Map.get(Map.new(fields), :runtime_insights)}
   end
 end

@@ -87,7 +87,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   @doc """
   Stores an event that did not come from the capture, at its `:timestamp` (now, without one), in whatever order they come.
   Answers give it with an `event_id` below 0; what it had itself is in its `metadata`. They are bounded by an eighth of the
-  event log's bytes, and by its number of events and their age; the oldest go first, counted in `stats/1`.
+  event log's bytes, by half its number of events, and by their age; the oldest go first, counted in `stats/1`.
   """
   @spec store_event(term(), RuntimeEvent.t() | map()) :: :ok | {:error, Error.t()}
   def store_event(repository, event) when is_map(event) do
@@ -160,7 +160,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
   defp cursor(name, other),
     do: Fault.invalid(name, other, "give an event of an earlier answer, or its event_id")
 
-  defp event(fields), do: struct(RuntimeEvent, Map.delete(fields, :__struct__))
+  defp event(%RuntimeEvent{} = logged), do: logged
+  defp event(brought), do: struct(RuntimeEvent, Map.delete(brought, :__struct__))
 
   defp time(nil), do: :ok
   defp time(ns) when is_integer(ns) and ns in @int64, do: :ok
@@ -190,9 +191,9 @@ defmodule ElixirScope.ASTRepository.TemporalBridge do
     do: ask(repository, %{pid: process, from: from_ns, to: to_ns}, opts)
 
   @doc false
-  # Of a function (`{module, name, arity}`, known or not) or a node, between two times.
+  # Of a function (`{module, name, arity}`, known or not) or a node with all in it, between two times.
   def function_events(repository, node, {from_ns, to_ns}, opts),
-    do: ask(repository, %{node: node, from: from_ns, to: to_ns}, opts)
+    do: ask(repository, %{node: node, within: true, from: from_ns, to: to_ns}, opts)
 
   @doc """
   What happened in order, with who called whom: an `ElixirScope.ASTRepository.ExecutionTimeline`.

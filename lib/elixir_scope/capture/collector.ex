@@ -10,7 +10,7 @@ defmodule ElixirScope.Capture.Collector do
   use GenServer
 
   alias ElixirScope.Capture.{Stale, Structs}
-  alias ElixirScope.Core
+  alias ElixirScope.{Core, OwnProcess}
 
   @slice_us 1_000
   @pause_ms 1
@@ -26,23 +26,16 @@ defmodule ElixirScope.Capture.Collector do
   @doc "Switches capture off; ingest goes on until everything recorded before has been read."
   def stop, do: call(:stop)
 
-  @doc "Ingest goes on while traces record, whether capture is on or not."
-  def read, do: call(:read)
+  @doc """
+  Ingest goes on while traces record, whether capture is on or not. Nobody waits for that: who guards traces has to be there for
+  the next one, however the collector is. One that is started again finds out by itself.
+  """
+  def read, do: GenServer.cast(__MODULE__, :read)
 
   @doc "Traces record no more: ingest goes on until everything recorded before has been read."
-  def drain, do: call(:drain)
+  def drain, do: GenServer.cast(__MODULE__, :drain)
 
-  defp call(message) do
-    GenServer.call(__MODULE__, message, 30_000)
-  catch
-    :exit, {:noproc, _} ->
-      {:error,
-       %ElixirScope.Error{
-         reason: :not_started,
-         message: "ElixirScope is not running",
-         hint: "start it: Application.ensure_all_started(:elixir_scope)"
-       }}
-  end
+  defp call(message), do: OwnProcess.call(__MODULE__, message)
 
   # The state: `{slice, stale, until}`. `slice` and `stale` name the messages that are awaited: the next slice, and the
   # next look for stale activations (nil when none is: asleep). After `stop` there is work until everything before
@@ -74,11 +67,12 @@ defmodule ElixirScope.Capture.Collector do
     end
   end
 
-  def handle_call(:read, _from, {nil, _stale, _until}), do: {:reply, :ok, wake(Core.Capture.now())}
-  def handle_call(:read, _from, state), do: {:reply, :ok, state}
+  @impl true
+  def handle_cast(:read, {nil, _stale, _until}), do: {:noreply, wake(Core.Capture.now())}
+  def handle_cast(:read, state), do: {:noreply, state}
 
-  def handle_call(:drain, _from, {slice, stale, until}) do
-    {:reply, :ok, {slice, stale, until && Core.Capture.now()}}
+  def handle_cast(:drain, {slice, stale, until}) do
+    {:noreply, {slice, stale, until && Core.Capture.now()}}
   end
 
   @impl true

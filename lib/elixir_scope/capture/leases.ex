@@ -9,7 +9,7 @@ defmodule ElixirScope.Capture.Leases do
   use GenServer
 
   alias ElixirScope.Capture.{Gate, Gates}
-  alias ElixirScope.Core
+  alias ElixirScope.{Core, OwnProcess}
   alias ElixirScope.Instrumentation.{Live, Loader}
 
   @key {__MODULE__, :leases}
@@ -22,17 +22,7 @@ defmodule ElixirScope.Capture.Leases do
   Restores `modules` when `for_ms` (or nil) is over, or when every gate of them with a limit of hits has used it up
   (`hits?`).
   """
-  def add(modules, for_ms, hits?) do
-    GenServer.call(__MODULE__, {:add, modules, for_ms, hits?}, 30_000)
-  catch
-    :exit, {:noproc, _} ->
-      {:error,
-       %ElixirScope.Error{
-         reason: :not_started,
-         message: "ElixirScope is not running",
-         hint: "start it: Application.ensure_all_started(:elixir_scope)"
-       }}
-  end
+  def add(modules, for_ms, hits?), do: OwnProcess.call(__MODULE__, {:add, modules, for_ms, hits?})
 
   @doc "No more for these modules: they were restored, or are to stay."
   def drop(modules) do

@@ -17,6 +17,16 @@ defmodule ElixirScope.Core.Gates do
   @doc "All gates with their settings and counts, as maps, or that of one point."
   def list(point \\ :all), do: Core.call(fn -> Native.capture_gates(point) end)
 
+  @doc """
+  How much of a function's calls is recorded, `{sampling_rate, seen, passed}` since its gates were made; nil where nothing is held
+  back.
+  """
+  def share({module, name, arity}) do
+    with {_rate, _seen, _passed} = share <- Core.call(fn -> Native.capture_share(module, name, arity) end),
+         do: share,
+         else: (_ -> nil)
+  end
+
   @doc "Limits the whole capture (a map of changes), or no longer (nil)."
   def limit(changes), do: Core.call(fn -> Native.capture_limit(changes) end)
 

@@ -17,5 +17,11 @@ defmodule ElixirScope.Core.Runtime do
   @doc "`{:ok, [{point, events, last_ns, value_bytes, end_bytes}]}` of those that reported."
   def points(handle, points), do: Core.call(fn -> Native.runtime_points(handle, points) end)
 
+  @doc """
+  The points that were met of functions: `{:ok, [{{point, kind, mfa, clause, line}, {column, variable, events, value_bytes,
+  end_bytes}}]}`, `variable` being `{name, version}` or nil.
+  """
+  def points_of(handle, functions), do: Core.call(fn -> Native.runtime_points_of(handle, functions) end)
+
   def totals(handle), do: Core.call(fn -> Native.runtime_totals(handle) end)
 end

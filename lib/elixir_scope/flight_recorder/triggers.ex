@@ -6,6 +6,8 @@ defmodule ElixirScope.FlightRecorder.Triggers do
   alias ElixirScope.{ASTRepository, Capture, Core}
   alias ElixirScope.ASTRepository.{FunctionData, TemporalBridge}
   alias ElixirScope.FlightRecorder.Files
+  alias ElixirScope.Sources.Crash
+  alias ElixirScope.Value.Truncated
 
   @ends [:return, :tail, :error, :aborted]
   @page 1_000
@@ -123,7 +125,12 @@ defmodule ElixirScope.FlightRecorder.Triggers do
   defp crashes(state) do
     case TemporalBridge.get_all_events(state.repository, from(state.notes) ++ [types: [:note], limit: @page]) do
       {:ok, [_ | _] = notes} ->
-        found = for %{value: {:crash, _place, data}} = note <- notes, do: crash(note, data)
+        found =
+          for note <- notes,
+              source(note.value) == :crash,
+              crash = Crash.of_value(note.value),
+              do: crash(note, crash)
+
         # A supervisor tells of its child's crash as well, and says less.
         {of_supervisor, own} = Enum.split_with(found, & &1.supervisor?)
         all = for one <- own ++ of_supervisor, do: one.trigger
@@ -140,23 +147,23 @@ defmodule ElixirScope.FlightRecorder.Triggers do
   defp together([first | rest]),
     do: [%{first | lines: Enum.uniq(first.lines ++ Enum.flat_map(rest, & &1.lines))}]
 
-  defp crash(note, %{} = data) do
-    type = data[:type]
-    exception = data[:exception]
-    what = if is_atom(exception) and exception != nil, do: inspect(exception), else: Files.show(data[:class])
+  # Exceptions that were caught are notes of the same form.
+  defp source({source, _place, _data}), do: source
+  defp source(%Truncated{kept: [source | _]}), do: source
+  defp source(_other), do: nil
+
+  defp crash(note, %{type: type, exception: exception} = data) do
+    what = if is_atom(exception) and exception != nil, do: inspect(exception), else: Files.show(data.class)
     name = data[:name] || note.pid
 
     frames =
-      for {m, f, a, file, line} <- List.wrap(data[:frames]) |> Enum.filter(&is_tuple/1) |> Enum.take(8),
+      for {m, f, a, file, line} <- Enum.take(data.frames, 8),
           is_atom(m) and is_atom(f) and is_integer(a),
           do: "  at #{Exception.format_mfa(m, f, a)}#{if is_binary(file), do: " #{file}:#{line}"}"
 
-    head = "#{type} #{Files.show(name)} of #{inspect(note.pid)}: #{Files.show(data[:reason])}"
+    head = "#{type} #{Files.show(name)} of #{inspect(note.pid)}: #{Files.show(data.reason)}"
     %{trigger: trigger(:crash, what, [head | frames]), supervisor?: type == :supervisor}
   end
-
-  defp crash(note, _cut),
-    do: %{trigger: trigger(:crash, inspect(note.pid), ["its report was too large"]), supervisor?: false}
 
   defp slow_calls(state) do
     {found, slow} = state.slow |> Enum.map(&slow_call(state, &1)) |> Enum.unzip()

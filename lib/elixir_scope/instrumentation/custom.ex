@@ -15,7 +15,7 @@ defmodule ElixirScope.Instrumentation.Custom do
 
   def compile(%{custom: quoted}, module) do
     names = Condition.names(quoted)
-    name = Module.concat(ElixirScope.CustomCode, "C#{:erlang.phash2({quoted, module}, 4_294_967_296)}")
+    name = name(quoted, module)
     parameters = for name <- names, do: {name, [generated: true], nil}
     body = quote(do: def(run(unquote_splicing(parameters)), do: unquote(Condition.plain(quoted))))
 
@@ -26,6 +26,10 @@ defmodule ElixirScope.Instrumentation.Custom do
       {:error, message} -> {:error, invalid(quoted, message)}
     end
   end
+
+  @doc "The name of the helper module of code at a module's points."
+  def name(quoted, module),
+    do: Module.concat(ElixirScope.CustomCode, "C#{:erlang.phash2({quoted, module}, 4_294_967_296)}")
 
   # Names that the code reads before it binds them itself: these must be visible at the point.
   defp free(arguments, code) do

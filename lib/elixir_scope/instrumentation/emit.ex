@@ -1,7 +1,7 @@
 defmodule ElixirScope.Instrumentation.Emit do
   @moduledoc false
   # The abstract code that is put in: calls of the probe module, and the variables between them. Everything
-  # is marked as generated and has no line, so no compiler pass warns about it and no frame points at it.
+  # is marked as generated and has no line, so no compiler pass warns about it; calls borrow one in the end (`Lines`).
 
   alias ElixirScope.Instrumentation.Context
 

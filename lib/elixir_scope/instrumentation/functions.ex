@@ -2,7 +2,7 @@ defmodule ElixirScope.Instrumentation.Functions do
   @moduledoc false
   # The functions of a module: which are rewritten, and what is put at the start of each clause.
 
-  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Marks, Secrets, Tail, Tries}
+  alias ElixirScope.Instrumentation.{Branches, Context, Emit, Inlined, Lines, Marks, Secrets, Tail, Tries}
 
   @generated [{:__info__, 1}, {:module_info, 0}, {:module_info, 1}]
 
@@ -65,7 +65,7 @@ defmodule ElixirScope.Instrumentation.Functions do
         positions = Map.get(beam.positions, {name, arity}, [])
         context = %{context | function: Context.source_name(name, arity), variables: 0}
         {clauses, context} = clauses(clauses, positions, 0, context)
-        {{:function, anno, name, arity, clauses}, {context, left_out}}
+        {{:function, anno, name, arity, Lines.borrow(clauses, anno)}, {context, left_out}}
 
       reason ->
         {name, arity} = Context.source_name(name, arity)

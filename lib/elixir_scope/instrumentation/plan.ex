@@ -118,6 +118,10 @@ defmodule ElixirScope.Instrumentation.Plan do
 
   defp points(_plan, _), do: invalid("points: is a list of maps")
 
+  @doc "The names that kinds have, those of the specification too, sorted."
+  @spec kinds() :: [atom()]
+  def kinds, do: Entry.names()
+
   @doc "Adds an entry for a module; `nil` for every module that is instrumented with the plan."
   @spec add(t(), module() | nil, entry()) :: t()
   def add(plan, nil, entry), do: %{plan | entries: plan.entries ++ [entry]}

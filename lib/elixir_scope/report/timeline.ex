@@ -189,7 +189,7 @@ defmodule ElixirScope.Report.Timeline do
     parts =
       [
         is_integer(dropped) and dropped > 0 &&
-          "#{Numbers.of(dropped, "record was", "records were")} dropped since the VM began",
+          "#{Numbers.of(dropped, "record was", "records were")} dropped",
         evicted > 0 && "the log no longer holds #{Numbers.of(evicted, "older event")}"
       ]
       |> Enum.filter(& &1)

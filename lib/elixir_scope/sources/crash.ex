@@ -14,8 +14,11 @@ defmodule ElixirScope.Sources.Crash do
         child: ..., context: :child_terminated   # of a supervisor's report
       }
 
-  Arguments in stacktraces are left out: only how many there were stays. Fields that a report does not have are absent.
+  Arguments in stacktraces are left out: only how many there were stays. Fields that a report does not have are absent. A report that
+  was too large is cut (`cut: true`): what was kept of it is there, and the reason, as far as it goes, an `ElixirScope.Value.Truncated`.
   """
+
+  alias ElixirScope.Value.Truncated
 
   @frames_max 64
   @ancestors_max 16
@@ -43,6 +46,53 @@ defmodule ElixirScope.Sources.Crash do
   @doc "What was caught, in the same form; its `:type` is `:caught`."
   @spec of_caught(:error | :exit | :throw, term(), Exception.stacktrace()) :: t()
   def of_caught(kind, reason, stacktrace), do: new(:caught, kind, reason, stacktrace, %{pid: self()})
+
+  @doc "The crash in the value of an event, whole or cut; `nil` when it is none."
+  @spec of_value(term()) :: t() | nil
+  def of_value({source, _place, data}) when source in [:crash, :exception], do: recorded(data)
+
+  def of_value(%Truncated{kind: :tuple, kept: [source | rest]}) when source in [:crash, :exception],
+    do: recorded(Enum.at(rest, 1))
+
+  def of_value(_other), do: nil
+
+  defp recorded(%{type: _, reason: _, frames: frames} = whole) when is_list(frames), do: whole
+
+  # Keys are recorded in their order, so what comes after a large reason may be missing: `:type` is.
+  defp recorded(cut) do
+    kept =
+      case cut do
+        %Truncated{kind: :map, kept: kept} when is_map(kept) and not is_struct(kept) ->
+          kept
+
+        # Two keys of one look were kept as pairs.
+        %Truncated{kind: :map, kept: pairs} when is_list(pairs) ->
+          for {key, value} <- pairs, into: %{}, do: {key, value}
+
+        %{} = map when not is_struct(map) ->
+          map
+
+        _ ->
+          %{}
+      end
+
+    frames =
+      case kept[:frames] do
+        frames when is_list(frames) -> frames
+        %Truncated{kept: frames} when is_list(frames) -> frames
+        _ -> []
+      end
+
+    %{
+      type: if(is_map_key(kept, :child), do: :supervisor, else: :process),
+      class: nil,
+      exception: nil,
+      reason: %Truncated{by: :bytes},
+      cut: true
+    }
+    |> Map.merge(kept)
+    |> Map.put(:frames, Enum.filter(frames, &(is_tuple(&1) and tuple_size(&1) == 5)))
+  end
 
   defp of_report(%{label: {:proc_lib, :crash}, report: [info | _]}, meta) when is_list(info) do
     {class, reason, stack} = Keyword.get(info, :error_info, {:exit, :unknown, []})

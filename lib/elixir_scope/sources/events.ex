@@ -4,6 +4,8 @@ defmodule ElixirScope.Sources.Events do
 
   alias ElixirScope.ASTRepository.{Fault, Handle, RuntimeCorrelator}
   alias ElixirScope.Core
+  alias ElixirScope.Sources.Crash
+  alias ElixirScope.Value.Truncated
 
   @sources [:logger, :crash, :telemetry, :exception, :test, :caller]
   @limit 1_000
@@ -28,7 +30,19 @@ defmodule ElixirScope.Sources.Events do
     end
   end
 
-  defp event(%{value: {:value, {source, %{} = place, data}}} = note) when source in @sources do
+  defp event(%{value: {:value, {source, %{} = place, data} = value}} = note) when source in @sources,
+    do: event(note, source, place, Crash.of_value(value) || data)
+
+  # What did not fit is told as far as it goes.
+  defp event(%{value: {:value, %Truncated{kind: :tuple, kept: [source | rest]} = cut}} = note)
+       when source in @sources do
+    place = with [%{} = place | _] when not is_struct(place) <- rest, do: place, else: (_ -> %{})
+    event(note, source, place, Crash.of_value(cut) || Enum.at(rest, 1, cut))
+  end
+
+  defp event(_note), do: nil
+
+  defp event(note, source, place, data) do
     %{
       source: source,
       timestamp: note.at_ns,
@@ -39,9 +53,6 @@ defmodule ElixirScope.Sources.Events do
       data: data
     }
   end
-
-  # Its value did not fit into what there was room for.
-  defp event(_note), do: nil
 
   defp options(opts) do
     cond do

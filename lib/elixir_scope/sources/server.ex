@@ -8,7 +8,7 @@ defmodule ElixirScope.Sources.Server do
   require Logger
 
   alias ElixirScope.ASTRepository.Fault
-  alias ElixirScope.{Error, Suggest}
+  alias ElixirScope.{Error, OwnProcess, Suggest}
   alias ElixirScope.Sources.Logger, as: Records
   alias ElixirScope.Sources.Logger.Crashes
   alias ElixirScope.Sources.Telemetry
@@ -56,17 +56,7 @@ defmodule ElixirScope.Sources.Server do
      }}
   end
 
-  defp call(message) do
-    GenServer.call(__MODULE__, message, 30_000)
-  catch
-    :exit, {:noproc, _} ->
-      {:error,
-       %Error{
-         reason: :not_started,
-         message: "ElixirScope is not running",
-         hint: "start it: Application.ensure_all_started(:elixir_scope)"
-       }}
-  end
+  defp call(message), do: OwnProcess.call(__MODULE__, message)
 
   # State: `%{attached: %{source => options}, removed: boolean}`
 

@@ -7,7 +7,7 @@ defmodule ElixirScope.Trace.Keeper do
   use GenServer
 
   alias ElixirScope.Capture.Collector
-  alias ElixirScope.{Core, Error}
+  alias ElixirScope.{Core, Error, OwnProcess}
   alias ElixirScope.Trace.{Legacy, Session}
 
   @poll_ms 20
@@ -48,17 +48,7 @@ defmodule ElixirScope.Trace.Keeper do
     ArgumentError -> []
   end
 
-  defp call(message) do
-    GenServer.call(__MODULE__, message, 60_000)
-  catch
-    :exit, {:noproc, _} ->
-      {:error,
-       %Error{
-         reason: :not_started,
-         message: "ElixirScope is not running",
-         hint: "start it: Application.ensure_all_started(:elixir_scope)"
-       }}
-  end
+  defp call(message), do: OwnProcess.call(__MODULE__, message, 60_000)
 
   # State: `%{id => %{backend, undo, owner}}`.
 

@@ -40,6 +40,20 @@ defmodule Mix.ElixirScope.Project do
     end
   end
 
+  @doc """
+  Loads the code of the project, where it is compiled, and calls none of it: recorded values then have its atoms, and its structs
+  show themselves as they do.
+  """
+  @spec load_names() :: :ok
+  def load_names do
+    if Mix.Project.get() do
+      Enum.each(ebins(), &Code.prepend_path/1)
+      [] |> modules() |> Enum.each(&Code.ensure_loaded/1)
+    end
+
+    :ok
+  end
+
   @doc "The directory of the project, whose sources are read."
   @spec root() :: Path.t()
   def root, do: File.cwd!()

@@ -4,17 +4,17 @@ defmodule Mix.ElixirScope.Session do
   # compiled project to a printed report.
 
   alias ElixirScope.Observation
-  alias Mix.ElixirScope.{Console, Project, Settings}
+  alias Mix.ElixirScope.{Console, Project, Recording, Settings}
 
   @options [
-    json: :string,
-    limit: :count,
-    only_modules: :strings,
-    vm_trace: :strings,
-    save: :string,
-    no_save: :flag,
-    help: :flag
-  ]
+             json: :string,
+             limit: :count,
+             only_modules: :strings,
+             vm_trace: :strings,
+             save: :string,
+             no_save: :flag,
+             help: :flag
+           ] ++ Recording.options()
 
   @doc "The options of both tasks."
   def options, do: @options
@@ -28,20 +28,19 @@ defmodule Mix.ElixirScope.Session do
     ready()
     settings = Settings.read()
 
-    observation =
-      Console.ok!(
-        Observation.run(fun,
-          source: Project.root(),
-          modules: modules(name),
-          only: Keyword.get(opts, :only_modules, []),
-          coverage: settings.coverage,
-          plan: settings.plan,
-          trace: traces(Keyword.get(opts, :vm_trace, [])),
-          # The VM ends with the task, and processes of the application still run this code.
-          keep_instrumented: true,
-          progress: &Console.progress/2
-        )
-      )
+    options = [
+      source: Project.root(),
+      modules: modules(name),
+      only: Keyword.get(opts, :only_modules, []),
+      coverage: settings.coverage,
+      plan: Recording.plan(settings.plan, opts),
+      trace: traces(Keyword.get(opts, :vm_trace, [])),
+      # The VM ends with the task, and processes of the application still run this code.
+      keep_instrumented: true,
+      progress: &Console.progress/2
+    ]
+
+    observation = Console.ok!(Observation.run(fun, options ++ Recording.limits(opts)))
 
     Console.report(observation.report, Keyword.take(opts, [:limit]))
     path = opts[:save] || Project.saved(name)

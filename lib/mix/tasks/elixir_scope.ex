@@ -9,6 +9,9 @@ defmodule Mix.Tasks.ElixirScope do
     * `mix elixir_scope.import` - reads source, runs nothing
     * `mix elixir_scope.query` - asks a saved repository, as a pipeline or in SQL
     * `mix elixir_scope.explain` - tells how a question is answered
+    * `mix elixir_scope.timeline` - shows what happened, in order, and who called whom
+    * `mix elixir_scope.points` - shows where code reports, what that costs, and how often it did
+    * `mix elixir_scope.insights` - says what a module or function was seen doing
     * `mix elixir_scope.context` - gathers what belongs to a function, an error, a test or a question
     * `mix elixir_scope.search` - finds code by code
     * `mix elixir_scope.findings` - shows what in the source is worth a second look

@@ -26,6 +26,7 @@ defmodule Mix.Tasks.ElixirScope.Insights do
   alias ElixirScope.ASTRepository
   alias ElixirScope.ASTRepository.SemanticEnricher
   alias ElixirScope.Report.{Answer, JSON}
+  alias ElixirScope.Report.Timeline.Words
   alias Mix.ElixirScope.{Console, Options, Project}
 
   @name "elixir_scope.insights"
@@ -45,6 +46,7 @@ defmodule Mix.Tasks.ElixirScope.Insights do
   defp show(text, opts) do
     {:ok, _} = Application.ensure_all_started(:elixir_scope)
     path = Project.repository(opts[:repository])
+    Project.load_names()
     repository = Console.progress("Loading #{path}", fn -> path |> ASTRepository.load() |> Console.ok!() end)
 
     case repository |> SemanticEnricher.insights(target(text)) |> Console.ok!() do
@@ -54,9 +56,42 @@ defmodule Mix.Tasks.ElixirScope.Insights do
         )
 
       insights ->
-        if opts[:json], do: json(insights), else: print(text, insights)
+        if opts[:json],
+          do: insights |> with_variables(&document/1) |> json(),
+          else: print(text, with_variables(insights, &told/1))
     end
   end
+
+  # Values may be any terms: they are told as text.
+  defp with_variables(%{variable_lifecycles: [_ | _] = lives} = insights, tell),
+    do: %{
+      insights
+      | variable_lifecycles: for(%{count: count} = life when count > 0 <- lives, do: tell.(life))
+    }
+
+  defp with_variables(insights, _tell), do: insights
+
+  defp told(life) do
+    values = life |> values() |> Enum.map_join(", ", &Words.value(&1, 30))
+    more = if life.truncated or not life.complete, do: "..., ", else: ""
+
+    "#{life.name} in #{key(life.function)}, line #{life.line || "?"}, bound #{life.count} times: #{more}#{values}"
+  end
+
+  defp document(life) do
+    %{
+      variable_id: life.variable_id,
+      name: life.name,
+      version: life.version,
+      function: key(life.function),
+      line: life.line,
+      count: life.count,
+      complete: life.complete and not life.truncated,
+      values: life |> values() |> Enum.map(&Words.whole/1)
+    }
+  end
+
+  defp values(life), do: for(%{value: {:ok, value}} <- life.values, do: value)
 
   defp target(text) do
     case Regex.run(~r/^(.+)\.([^.\/]+)\/(\d+)$/, text) do
@@ -143,5 +178,7 @@ defmodule Mix.Tasks.ElixirScope.Insights do
   defp line(map) when is_map(map),
     do: Enum.map_join(map, ", ", fn {key, value} -> "#{key(key)} #{line(value)}" end)
 
+  # A process without a function of its own.
+  defp line(nil), do: "?"
   defp line(other), do: to_string(other)
 end

@@ -21,6 +21,16 @@ defmodule Mix.Tasks.ElixirScope.Run do
     * `--limit N` - rows of each table (10)
     * `--only-modules PATTERN` - observes only these modules, `MyApp.Cart` or `MyApp.*`; may be repeated
     * `--for SECONDS` - goes on for so long after the code has run
+    * `--capture KINDS` - what to record besides calls: `args`, `result`, `variables`, `parameters`, `expressions`, `branches`,
+      `messages`, `exceptions` or `all`, with commas between. `mix elixir_scope.timeline` shows it
+    * `--points POINT` - what to record at one place; may be repeated, or a file with one on each line:
+      `"Shop.Cart.total/1 variables when length(items) > 3"`, `"Shop.Cart:17 expressions"`. `mix elixir_scope.points` shows where
+      that is, and what it costs
+    * `--sampling-rate SHARE` - records this share of the calls, from 0.0 to 1.0
+    * `--rate N` - records at most N calls of a function in any second; `--hits N` - no more than N, exactly;
+      `--record-for SECONDS` - for so long from the start
+    * `--priority P` - `low`, `medium`, `high` or `critical`: what stands back first when much happens at once
+    * `--values MODE` - `full`, `truncated`, `shape` (sizes and names only) or `off`
     * `--vm-trace WHAT` - records what the VM tells of the application's processes too: `messages`, `processes`, `scheduling`,
       `garbage_collection`; may be repeated, or a list with commas
     * `--save FILE` - where the repository is saved, `_build/dev/elixir_scope/run.scope` by default

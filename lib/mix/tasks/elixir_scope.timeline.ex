@@ -45,6 +45,7 @@ defmodule Mix.Tasks.ElixirScope.Timeline do
 
   alias ElixirScope.ASTRepository
   alias ElixirScope.ASTRepository.{RuntimeEvent, TemporalBridge}
+  alias ElixirScope.Observation.Totals
   alias ElixirScope.Report.Timeline
   alias ElixirScope.Suggest
   alias Mix.ElixirScope.{Console, Options, Project}
@@ -81,9 +82,13 @@ defmodule Mix.Tasks.ElixirScope.Timeline do
     {:ok, _} = Application.ensure_all_started(:elixir_scope)
     options = options(opts)
     path = Project.repository(opts[:repository])
+    Project.load_names()
     repository = Console.progress("Loading #{path}", fn -> path |> ASTRepository.load() |> Console.ok!() end)
     target = if opts[:correlation], do: {:correlation, opts[:correlation]}, else: target(text, repository)
     timeline = repository |> TemporalBridge.execution_timeline(target, options) |> Console.ok!()
+    # What the run that was saved has lost is known beside it.
+    {:ok, totals} = Totals.kept(path, repository)
+    timeline = %{timeline | gaps: %{timeline.gaps | dropped: totals.events_dropped}}
 
     if opts[:json] do
       timeline |> Timeline.Document.encode() |> Console.ok!() |> IO.puts()

@@ -18,6 +18,7 @@ pub mod ingest;
 pub mod insight;
 pub mod limits;
 pub mod metrics;
+mod numbered;
 pub mod otp;
 pub mod query;
 pub mod search;

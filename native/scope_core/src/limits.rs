@@ -117,6 +117,10 @@ pub const STRUCTS_MAX: usize = 16 * 1024;
 /// Struct modules that wait to be classified.
 pub const STRUCTS_WAITING_MAX: usize = 1024;
 
+// causes and states
+/// Bytes of the events that one question about causes or states holds.
+pub const TEMPORAL_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 // exports
 /// Frames of one stack of a flame graph or of folded stacks.
 pub const EXPORT_STACK_DEPTH_MAX: u32 = 512;

@@ -4,6 +4,13 @@ rustler::atoms! {
     ok,
     error,
 
+    // how processes of OTP begin
+    proc_lib,
+    init_p,
+    gen_module = "gen",
+    init_it,
+    init,
+
     // reasons
     busy,
     conflict,
@@ -281,6 +288,7 @@ rustler::atoms! {
     is_null,
     is_true,
     cancelled,
+    gated,
 
     // where a context begins
     lines,

@@ -89,6 +89,7 @@ pub fn term_word(term: ErlNifTerm) -> u64 {
     unsafe { std::mem::transmute::<ErlNifTerm, usize>(term) as u64 }
 }
 
+#[inline(always)]
 pub fn word_term(word: u64) -> ErlNifTerm {
     // SAFETY: as above; who makes a term of it knows that the word was an immediate one.
     unsafe { std::mem::transmute::<usize, ErlNifTerm>(word as usize) }

@@ -183,7 +183,7 @@ fn place(repository: &Repository, key: &FunctionKey) -> Option<Place> {
 }
 
 /// `#PID<0.123.0>`, as `inspect/1` shows it.
-pub fn pid_text(word: u64) -> String {
+pub(crate) fn pid_text(word: u64) -> String {
     let text = OwnedEnv::new().run(|env| format!("{:?}", word_pid(word).encode(env)));
     let numbers = text.trim_start_matches("#Pid").trim_start_matches("#PID");
     format!("#PID{numbers}")

@@ -1,17 +1,19 @@
 //! Gates: what points let through, set and asked for.
 
 use rustler::{Encoder, Env, NifResult, Term};
+use scope_core::atoms::intern;
 use scope_core::capture::calibrate;
 use scope_core::capture::config::Mode;
 use scope_core::capture::gate::{
     CaptureChange, Change, GateReport, Order, Per, Priority, Rate, Sampling, Scope, Status, Timing,
     kind_name,
 };
+use scope_core::capture::points::FunctionKey;
 use scope_core::error::{Error, Result};
 
-use crate::capture::{capture, existing};
+use crate::capture::{capture, existing, ring, self_word};
 use crate::capture_control::decode_selection;
-use crate::{atoms, error, runtime, values};
+use crate::{atoms, error, probe, runtime, values};
 
 /// The kinds of points that a gate can be asked for.
 const KINDS: [&str; 9] = [
@@ -71,6 +73,19 @@ fn capture_gates<'a>(env: Env<'a>, point: Term<'a>) -> NifResult<Vec<Term<'a>>> 
         Err(_) => capture.report(None),
     };
     reports.iter().map(|it| encode_report(env, it)).collect()
+}
+
+/// `capture_share(module, name, arity)`: `{sampling, seen, passed}` of the function's calls, nil where all are recorded.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn capture_share(module: Term<'_>, name: Term<'_>, arity: u8) -> Option<(f64, u64, u64)> {
+    let atom = |term: Term<'_>| term.atom_to_string().ok().map(|text| intern(&text));
+    let function = FunctionKey {
+        module: atom(module)?,
+        name: atom(name)?,
+        arity: arity.into(),
+    };
+    let share = existing()?.share_of(function)?;
+    Some((share.sampling, share.seen, share.passed))
 }
 
 /// `capture_limit(changes | nil)`: limits the whole capture, from now on or no longer.
@@ -144,11 +159,18 @@ fn capture_calibrate<'a>(env: Env<'a>, rounds: u32, samples: Term<'a>) -> NifRes
         Ok(bench) => bench,
         Err(error) => return Ok(error::encode(env, &error)),
     };
-    let costs = bench.costs(rounds);
     let config = calibrate::config();
     let raw = env.as_c_arg();
+    let number = rounds.encode(env).as_c_arg();
+    // What every probe asks of the VM before and after: numbers in and out, who calls, which ring.
+    let asked = || {
+        let word = unsafe { (probe::unsigned(raw, number), self_word(raw)) };
+        std::hint::black_box((word, ring(capture()).is_some()));
+        std::hint::black_box(unsafe { probe::integer(raw, word.1) });
+    };
+    let costs = bench.costs(rounds, asked);
     let (list, small, large) = (arguments.as_c_arg(), small.as_c_arg(), large.as_c_arg());
-    // SAFETY: terms of this call, and this thread encodes nothing else meanwhile.
+    // SAFETY, here and below: terms of this call, and this thread encodes nothing else meanwhile.
     let lengths = unsafe {
         [
             values::encode_list(raw, list, &config).len() as u64,
@@ -157,26 +179,26 @@ fn capture_calibrate<'a>(env: Env<'a>, rounds: u32, samples: Term<'a>) -> NifRes
         ]
     };
     let arguments = bench.fastest(rounds, |capture, ring, literal| unsafe {
+        asked();
         let bytes = values::encode_list(raw, list, &config);
         calibrate::begin(capture, ring, literal, Some(bytes));
     });
-    let value = bench.fastest(rounds, |capture, ring, literal| unsafe {
-        let bytes = values::encode(raw, small, &config);
-        calibrate::within(capture, ring, literal, Some(bytes));
+    let mut within = |rounds: u32, encoded: &dyn Fn() -> &'static [u8]| {
+        bench.fastest(rounds, |capture, ring, literal| {
+            asked();
+            calibrate::within(capture, ring, literal, Some(encoded()));
+        })
+    };
+    let value = within(rounds, &|| unsafe { values::encode(raw, small, &config) });
+    let many = within(rounds / 8, &|| unsafe {
+        values::encode(raw, large, &config)
     });
-    let many = bench.fastest(rounds / 8, |capture, ring, literal| unsafe {
-        let bytes = values::encode(raw, large, &config);
-        calibrate::within(capture, ring, literal, Some(bytes));
-    });
-    let message = bench.fastest(rounds, |capture, ring, literal| unsafe {
+    let message = within(rounds, &|| unsafe {
         let (key, tag) = values::message_key(raw, small);
-        let head = values::Head { peer: 1, key, tag };
-        let bytes = values::encode_with(raw, head, small, &config);
-        calibrate::within(capture, ring, literal, Some(bytes));
+        values::encode_with(raw, values::Head { peer: 1, key, tag }, small, &config)
     });
-    let pair = bench.fastest(rounds, |capture, ring, literal| unsafe {
-        let bytes = values::encode_pair(raw, small, small, &config);
-        calibrate::within(capture, ring, literal, Some(bytes));
+    let pair = within(rounds, &|| unsafe {
+        values::encode_pair(raw, small, small, &config)
     });
     let map = Term::map_from_pairs(
         env,

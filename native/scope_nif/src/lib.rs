@@ -13,6 +13,7 @@ mod probe;
 mod probe_values;
 mod repository;
 mod runtime;
+mod small_int;
 mod sources;
 mod temporal;
 mod terms;

@@ -26,6 +26,15 @@ const BOUNDS: CaptureConfig = CaptureConfig {
     time_ns: 50_000,
 };
 
+/// What ends a process is rare, and told once: 64 frames of a stacktrace fit, and something of a reason.
+const CRASH_BOUNDS: CaptureConfig = CaptureConfig {
+    bytes: 16 * 1024,
+    time_ns: 400_000,
+    ..BOUNDS
+};
+/// The numbers of `ElixirScope.Sources.Note` for crashes and for exceptions that were caught.
+const CRASHES: [u8; 2] = [2, 4];
+
 /// Of no point: the activation is the innermost open one of the process.
 const NO_POINT: u32 = u32::MAX;
 
@@ -40,8 +49,11 @@ unsafe extern "C" fn note(env: *mut ErlNifEnv, _: c_int, arguments: Arguments) -
             if !capture.ignored.holds(process) {
                 match ring(capture) {
                     Some(ring) => {
-                        let blob =
-                            values::encode_behind(env, &[source], *arguments.add(1), &BOUNDS);
+                        let bounds = match CRASHES.contains(&source) {
+                            true => &CRASH_BOUNDS,
+                            false => &BOUNDS,
+                        };
+                        let blob = values::encode_behind(env, &[source], *arguments.add(1), bounds);
                         let closing = Closing {
                             kind: RecordKind::Note,
                             process,

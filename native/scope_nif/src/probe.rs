@@ -12,9 +12,8 @@ use scope_core::capture::record::RecordKind;
 use scope_core::capture::ring::Ring;
 use scope_core::capture::{Capture, Closing, Entry, NO_REASON, Work};
 
-use crate::atoms;
 use crate::capture::{Vm, admits, capture, existing, ring, self_word, term_word};
-use crate::work;
+use crate::{atoms, small_int, work};
 
 /// How long a process is held back at most until there is room for its record.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -354,13 +353,16 @@ unsafe fn third(arguments: Arguments, kind: RecordKind) -> ErlNifTerm {
 
 #[inline(always)]
 pub(crate) unsafe fn unsigned(env: *mut ErlNifEnv, term: ErlNifTerm) -> Option<u64> {
+    // SAFETY: a term of the environment, here and below; and a place for the answer.
+    if let Some(int) = unsafe { small_int::get(env, term) } {
+        return u64::try_from(int).ok();
+    }
     let mut value = 0;
-    // SAFETY: a term of the environment, and a place for the answer.
     (unsafe { sys::enif_get_uint64(env, term, &mut value) } != 0).then_some(value)
 }
 
 #[inline(always)]
 pub(crate) unsafe fn integer(env: *mut ErlNifEnv, value: u64) -> ErlNifTerm {
     // SAFETY: the environment is the caller's.
-    unsafe { sys::enif_make_uint64(env, value) }
+    unsafe { small_int::make(env, value) }
 }

@@ -292,9 +292,16 @@ unsafe fn write(
             return Err(Full);
         }
         let config = config_of(capture, closing.point);
+        let kept;
         let bytes = match blob {
             Blob::None => return capture.close(ring, closing),
-            Blob::Value(at) => values::encode(env, *values.add(at), &config),
+            Blob::Value(at) => match values::short(env, *values.add(at), &config) {
+                Some(short) => {
+                    kept = short.to_bytes();
+                    &kept[..short.len()]
+                }
+                None => values::encode(env, *values.add(at), &config),
+            },
             Blob::Sent => {
                 let (to, message) = (*values, *values.add(1));
                 let (key, tag) = values::message_key(env, message);
@@ -420,7 +427,14 @@ unsafe fn open(
         return Err(Full);
     }
     let config = config_of(capture, point);
-    let bytes = unsafe { values::encode_list(env, list, &config) };
+    let kept;
+    let bytes = match unsafe { values::short_list(env, list, &config) } {
+        Some(short) => {
+            kept = short.to_bytes();
+            &kept[..short.len()]
+        }
+        None => unsafe { values::encode_list(env, list, &config) },
+    };
     capture.open_with(ring, RecordKind::Enter, process, point, bytes)
 }
 

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use rustler::{Encoder, Env, NifResult, Resource, ResourceArc, Term};
 use scope_core::atoms::{self as names, Atom};
+use scope_core::capture::gate::kind_name;
 use scope_core::capture::points::{FunctionKey, PointKind};
 use scope_core::error::{Error, Result};
 use scope_core::ingest::{
-    CallStats, EdgeKind, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore, split,
+    CallStats, EdgeKind, Event, EventFilter, EventKind, PointStats, RuntimeLimits, RuntimeStore,
+    split,
 };
 
 use crate::capture::word_pid;
@@ -167,6 +170,52 @@ fn runtime_points<'a>(env: Env<'a>, handle: Term<'a>, points: Term<'a>) -> Term<
             (it.literal, it.hits, it.last_ns, bytes.0, bytes.1)
         });
         Ok(rows.collect::<Vec<_>>().encode(env))
+    })
+}
+
+/// The points that were met of functions, of all builds:
+/// `{:ok, [{point, kind, {m, f, a}, clause, line, column | nil, {variable, version} | nil, events, value_bytes, end_bytes}]}`.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn runtime_points_of<'a>(env: Env<'a>, handle: Term<'a>, functions: Vec<Term<'a>>) -> Term<'a> {
+    let points = store_of(handle).map(|store| {
+        let keys: Vec<FunctionKey> = functions.into_iter().filter_map(function_key).collect();
+        let infos = store.points_of_functions(&keys);
+        let literals: Vec<u64> = infos.iter().map(|info| info.literal()).collect();
+        let stats: AHashMap<u64, PointStats> = store
+            .point_stats(&literals)
+            .into_iter()
+            .map(|it| (it.literal, it))
+            .collect();
+        (infos, stats)
+    });
+    reply(env, points, |env, (infos, stats)| {
+        let rows = infos.iter().map(|info| {
+            let told = stats.get(&info.literal());
+            let count = |read: fn(&PointStats) -> u64| told.map_or(0, read);
+            let nil = rustler::types::atom::nil().encode(env);
+            let variable = match info.kind {
+                PointKind::Binding { name, version } => {
+                    (encode_atom(env, name)?, version).encode(env)
+                }
+                _ => nil,
+            };
+            let place = (
+                info.literal().encode(env),
+                rustler::Atom::from_str(env, kind_name(&info.kind))?.encode(env),
+                encode_key(env, &info.function)?,
+                info.clause.encode(env),
+                info.line.encode(env),
+            );
+            let counts = (
+                info.column.encode(env),
+                variable,
+                count(|it| it.hits).encode(env),
+                count(|it| it.value_bytes).encode(env),
+                count(|it| it.end_bytes).encode(env),
+            );
+            Ok((place, counts).encode(env))
+        });
+        Ok(rows.collect::<NifResult<Vec<_>>>()?.encode(env))
     })
 }
 

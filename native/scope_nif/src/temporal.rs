@@ -8,17 +8,40 @@ use ahash::AHashSet;
 use rustler::{Encoder, Env, LocalPid, NifResult, Term};
 use scope_core::error::{Error, Result};
 use scope_core::temporal::{
-    Basis, CausalEdge, Direction, EdgeKind, Limits, Message, Motion, ProcessState, Reached, Scope,
-    Sense, Status, Tag, View, step,
+    Basis, Budget, CausalEdge, Direction, EdgeKind, Limits, Message, Motion, ProcessState, Reached,
+    Scope, Sense, Status, Tag, View, step,
 };
 
 use crate::atoms;
 use crate::capture::{pid_word, word_pid};
 use crate::runtime::{encode_event, reply, store_of};
 
-/// `{depth, count, before, after, deadline_ms}`: how far a walk goes, how many edges it takes, how many events
-/// before and after the event are looked at, and for how long.
-type Bounds = (u32, usize, usize, usize, u64);
+/// `{depth, count, before, after}`: how far a walk goes, how many edges it takes, how many events before and after the
+/// event are looked at.
+type Bounds = (u32, usize, usize, usize);
+
+/// `{timeout_ms, gated?}`: how long a question may take, and whether gates hold back calls.
+type Care = (u64, bool);
+
+/// Works out an answer, within its time and as long as the caller lives.
+fn ask<T>(env: Env<'_>, care: Care, work: impl FnOnce(&Budget<'_>) -> Result<T>) -> Result<T> {
+    let (timeout_ms, gated) = care;
+    // SAFETY: the environment of the NIF call at hand, asked in its own thread.
+    let wanted =
+        || true || unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) != 0 };
+    let mut budget = Budget::new(timeout_ms, &wanted);
+    budget.gated = gated;
+    work(&budget)
+}
+
+/// Whether the caller lives.
+fn is_wanted(env: Env<'_>) -> bool {
+    // SAFETY: the environment of the NIF call at hand, asked in its own thread.
+    unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) != 0 }
+}
+
+/// Events, edges and messages that are told between two looks at whether anybody listens.
+const TOLD_PER_LOOK: usize = 1024;
 
 /// What led to an event (`back`), or what came of it: `{:ok, %{edges: [..], events: %{..}, ..}}`, nearest first.
 #[rustler::nif(schedule = "DirtyCpu")]
@@ -28,11 +51,13 @@ fn temporal_walk<'a>(
     event_id: u64,
     back: bool,
     bounds: Bounds,
+    care: Care,
 ) -> Term<'a> {
-    let (depth, count, before, after, deadline_ms) = bounds;
-    let found = store_of(handle).and_then(|store| {
-        let deadline = Instant::now().checked_add(Duration::from_millis(deadline_ms));
-        let view = View::around(&store, event_id, Some(Scope::All), before, after)?;
+    let (depth, count, before, after) = bounds;
+    let found = ask(env, care, |budget| {
+        let store = store_of(handle)?;
+        let deadline = Instant::now().checked_add(Duration::from_millis(care.0));
+        let view = View::around(&store, event_id, Some(Scope::All), before, after, budget)?;
         let at = place(&view, event_id)?;
         let direction = if back {
             Direction::Back
@@ -77,19 +102,26 @@ fn temporal_relations<'a>(
     from_ns: u64,
     to_ns: u64,
     limit: usize,
+    care: Care,
 ) -> Term<'a> {
     let scope = process.map_or(Scope::All, |pid| Scope::Process(pid_word(&pid)));
-    let view =
-        store_of(handle).and_then(|store| View::between(&store, scope, from_ns, to_ns, limit));
+    let view = ask(env, care, |budget| {
+        let store = store_of(handle)?;
+        View::between(&store, scope, from_ns, to_ns, limit, budget)
+    });
     reply(env, view, |env, view| {
         let mut told = Told::new(&view, env);
         let mut messages = Vec::new();
-        for message in &view.messages.all {
+        for (number, message) in view.messages.all.iter().enumerate() {
+            listened(env, number)?;
             messages.push(told.message(message)?);
         }
         let mut edges = Vec::new();
         let between = view.causality.edges().iter();
-        for edge in between.filter(|edge| !matches!(edge.kind, EdgeKind::Within | EdgeKind::Call)) {
+        let between =
+            between.filter(|edge| !matches!(edge.kind, EdgeKind::Within | EdgeKind::Call));
+        for (number, edge) in between.enumerate() {
+            listened(env, number)?;
             edges.push(told.edge(edge, 1)?);
         }
         let answer = told.finish()?;
@@ -108,15 +140,17 @@ fn temporal_state<'a>(
     at_ns: u64,
     event_id: Option<u64>,
     before: usize,
+    care: Care,
 ) -> Term<'a> {
     let word = pid_word(&process);
     // What was taken later says that it still waited.
     let after = before / 4 + 1;
-    let found = store_of(handle).and_then(|store| {
+    let found = ask(env, care, |budget| {
+        let store = store_of(handle)?;
         let scope = Scope::Process(word);
         let view = match event_id {
-            Some(id) => View::around(&store, id, Some(scope), before, after)?,
-            None => View::at(&store, scope, at_ns, None, before, after)?,
+            Some(id) => View::around(&store, id, Some(scope), before, after, budget)?,
+            None => View::at(&store, scope, at_ns, None, (before, after), budget)?,
         };
         let moment = match event_id.and_then(|id| view.window.find(id)) {
             Some(at) => (view.window.event(at).at_ns, view.window.event(at).id),
@@ -140,8 +174,10 @@ fn temporal_step<'a>(
     motion: rustler::Atom,
     global: bool,
     limit: usize,
+    care: Care,
 ) -> Term<'a> {
-    let found = store_of(handle).and_then(|store| {
+    let found = ask(env, care, |budget| {
+        let store = store_of(handle)?;
         let motion = match motion {
             motion if motion == atoms::into() => Motion::Into,
             motion if motion == atoms::over() => Motion::Over,
@@ -156,7 +192,7 @@ fn temporal_step<'a>(
         };
         let scope = global.then_some(Scope::All);
         let (before, after) = if forward { (1, limit) } else { (limit, 1) };
-        let view = View::around(&store, event_id, scope, before, after)?;
+        let view = View::around(&store, event_id, scope, before, after, budget)?;
         let at = place(&view, event_id)?;
         let sense = if forward { Sense::Forward } else { Sense::Back };
         let next = match (global, sense) {
@@ -183,6 +219,14 @@ fn temporal_step<'a>(
             None => Ok(rustler::types::atom::nil().encode(env)),
         }
     })
+}
+
+/// An error, which nobody will see, once the caller is gone.
+fn listened(env: Env<'_>, number: usize) -> NifResult<()> {
+    match number % TOLD_PER_LOOK == TOLD_PER_LOOK - 1 && !is_wanted(env) {
+        true => Err(rustler::Error::BadArg),
+        false => Ok(()),
+    }
 }
 
 fn place(view: &View, event_id: u64) -> Result<u32> {
@@ -287,7 +331,7 @@ impl<'v, 'a> Told<'v, 'a> {
         let mut stack = Vec::with_capacity(state.stack.len());
         for call in &state.stack {
             let inside = self.list(&call.inside);
-            stack.push((call.token, self.event(call.began), inside).encode(env));
+            stack.push((call.token, self.event(call.began), inside, call.cut).encode(env));
         }
         let status = match state.status {
             Status::Running => "running",
@@ -324,14 +368,16 @@ impl<'v, 'a> Told<'v, 'a> {
     fn finish(self) -> NifResult<Term<'a>> {
         let env = self.env;
         let mut events = Term::map_new(env);
-        for at in &self.named {
+        for (number, at) in self.named.iter().enumerate() {
+            listened(env, number)?;
             if let Some(event) = self.view.event(*at) {
                 events = events.map_put(event.event_id, encode_event(env, event)?)?;
             }
         }
         let (first_ns, last_ns, count) = self.view.extent();
-        let pairs: [(rustler::Atom, Term<'a>); 5] = [
+        let pairs: [(rustler::Atom, Term<'a>); 6] = [
             (atoms::events(), events),
+            (atoms::gated(), self.view.window.gated.encode(env)),
             (atoms::window(), (first_ns, last_ns, count).encode(env)),
             (atoms::more_before(), self.view.more_before.encode(env)),
             (atoms::more_after(), self.view.more_after.encode(env)),

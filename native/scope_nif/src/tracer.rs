@@ -320,7 +320,9 @@ told!(procs, told, {
         }
         Some((_, kind @ (RecordKind::Link | RecordKind::Unlink))) => {
             let peer = local_pid(told.env, told.what).unwrap_or(0);
-            told.event(kind, Some(&peer.to_le_bytes()));
+            let by_other = told.is(atoms::getting_linked()) || told.is(atoms::getting_unlinked());
+            let how = by_other.then_some(told.tag);
+            blob::other(told.env, peer, how, |blob| told.event(kind, Some(blob)));
         }
         Some((_, kind)) => {
             blob::value(told.env, Some(told.what), |blob| {
@@ -387,12 +389,11 @@ pub unsafe fn mfa(env: *mut ErlNifEnv, term: ErlNifTerm) -> Option<([ErlNifTerm;
         }
         let found = [*elements, *elements.add(1), *elements.add(2)];
         let mut arity = 0;
-        if sys::enif_get_uint(env, found[2], &mut arity) == 0
-            && sys::enif_get_list_length(env, found[2], &mut arity) == 0
-        {
-            return None;
+        if let Some(number) = unsigned(env, found[2]) {
+            return u32::try_from(number).ok().map(|arity| (found, arity));
         }
-        Some((found, arity))
+        let counted = sys::enif_get_list_length(env, found[2], &mut arity) != 0;
+        counted.then_some((found, arity))
     }
 }
 

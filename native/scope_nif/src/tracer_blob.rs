@@ -56,7 +56,22 @@ pub unsafe fn message<T>(
     }
 }
 
-/// `peer`, then `{module, function, arity}` of what is spawned.
+/// `peer`, then how, where it is said: what the other process did, or its death, has a name of its own.
+pub unsafe fn other<T>(
+    env: *mut ErlNifEnv,
+    peer: u64,
+    how: Option<ErlNifTerm>,
+    then: impl FnOnce(&[u8]) -> T,
+) -> T {
+    let peer = peer.to_le_bytes();
+    match how {
+        // SAFETY: as above.
+        Some(how) => then(unsafe { values::encode_behind(env, &peer, how, &BOUNDS) }),
+        None => then(&peer),
+    }
+}
+
+/// `peer`, then `{module, function, arity}` of what the process is begun with.
 pub unsafe fn spawn<T>(
     env: *mut ErlNifEnv,
     peer: u64,
@@ -66,9 +81,9 @@ pub unsafe fn spawn<T>(
     let peer = peer.to_le_bytes();
     // SAFETY: as above. The tuple that is made is a few words, which the VM drops after the call.
     unsafe {
-        let named = function.and_then(|function| crate::tracer::mfa(env, function));
+        let named = function.and_then(|function| initial_call(env, function));
         match named {
-            Some(([module, name, _], arity)) => {
+            Some(([module, name], arity)) => {
                 let elements = [module, name, sys::enif_make_uint64(env, u64::from(arity))];
                 let named = sys::enif_make_tuple_from_array(env, elements.as_ptr(), 3);
                 then(values::encode_behind(env, &peer, named, &BOUNDS))
@@ -76,6 +91,58 @@ pub unsafe fn spawn<T>(
             None => then(&peer),
         }
     }
+}
+
+/// What a process is begun with, as `proc_lib:translate_initial_call/1` says it: of a behaviour its callback module's
+/// `init/1`, of anything else that OTP starts the function itself.
+unsafe fn initial_call(
+    env: *mut ErlNifEnv,
+    function: ErlNifTerm,
+) -> Option<([ErlNifTerm; 2], u32)> {
+    // SAFETY: terms of the environment, looked at only as what they are found to be.
+    unsafe {
+        let ([module, name, arguments], arity) = crate::tracer::mfa(env, function)?;
+        let is = |term: ErlNifTerm, atom: rustler::Atom| term == atom.as_c_arg();
+        if !is(module, atoms::proc_lib()) || !is(name, atoms::init_p()) {
+            return Some(([module, name], arity));
+        }
+        // Parent, ancestors, module, function, arguments.
+        let mut given = [arguments; 5];
+        if elements(env, arguments, &mut given) != 5 {
+            return Some(([module, name], arity));
+        }
+        let [_, _, module, name, arguments] = given;
+        let mut inner = [arguments; 7];
+        let count = elements(env, arguments, &mut inner);
+        if !is(module, atoms::gen_module()) || !is(name, atoms::init_it()) {
+            return Some(([module, name], count));
+        }
+        // Behaviour, starter, parent, perhaps a name, the callback module, its argument, options.
+        match count {
+            6 | 7 => Some(([inner[count as usize - 3], atoms::init().as_c_arg()], 1)),
+            _ => Some(([module, name], count)),
+        }
+    }
+}
+
+/// The first elements of a list; gives its length.
+unsafe fn elements(env: *mut ErlNifEnv, list: ErlNifTerm, into: &mut [ErlNifTerm]) -> u32 {
+    let (mut length, mut rest) = (0, list);
+    // SAFETY: as above; cells are read only when they are there.
+    unsafe {
+        if sys::enif_get_list_length(env, list, &mut length) == 0 {
+            return 0;
+        }
+        for place in into {
+            let (mut head, mut tail) = (rest, rest);
+            if sys::enif_get_list_cell(env, rest, &mut head, &mut tail) == 0 {
+                break;
+            }
+            *place = head;
+            rest = tail;
+        }
+    }
+    length
 }
 
 /// `heap_words, old_heap_words, minor` of what the VM tells as `[{name, size}]`.

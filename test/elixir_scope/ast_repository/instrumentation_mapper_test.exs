@@ -85,8 +85,6 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
         do: {:module, _} = :code.load_file(module)
 
     File.write!(Path.join(dir, "mapper_target.ex"), @code)
-    {:ok, repository} = ASTRepository.new()
-    {:ok, _} = ASTRepository.import_project(repository, dir)
 
     on_exit(fn ->
       for module <- [@module, @other, @erlang], do: ElixirScope.uninstrument(module)
@@ -94,15 +92,20 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
       File.rm_rf!(dir)
     end)
 
-    {:ok, repository: repository, dir: dir}
+    {:ok, dir: dir}
   end
 
-  setup do
+  setup %{dir: dir} do
+    {:ok, repository} = ASTRepository.new()
+    {:ok, _} = ASTRepository.import_project(repository, dir)
+
     on_exit(fn ->
       Capture.stop()
       for module <- [@module, @other, @erlang], do: ElixirScope.uninstrument(module)
       Capture.ungate(:all)
     end)
+
+    {:ok, repository: repository}
   end
 
   defp plan!(repository, specs) do
@@ -322,27 +325,30 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
 
   describe "applying" do
     test "is done whole or not at all, and taken back exactly", %{repository: repository} do
-      before = for module <- [@module, @other], do: loaded(module)
       points = plan!(repository, [%{module: "ElixirScope.Mapper*", types: [:function_entry], hits: 5}])
       points = Enum.filter(points, & &1.enabled)
       assert length(points) == 2
 
-      # A process in code that is old by now: that module refuses.
-      own = self()
-      pid = spawn(fn -> apply(@other, :hold, [own]) end)
-      assert_receive :holding
-      {:module, _} = :code.load_file(@other)
-      before = List.replace_at(before, 1, loaded(@other))
+      # The first and the last one in turn: a process in code that is old by now, so that module refuses.
+      for {refusing, function, word} <- [{@other, :hold, :holding}, {@module, :wait, :waiting}] do
+        own = self()
+        pid = spawn(fn -> apply(refusing, function, [own]) end)
+        assert_receive ^word
+        {:module, _} = :code.load_file(refusing)
+        before = for module <- [@module, @other], do: loaded(module)
 
-      assert {:error, %Error{reason: :old_code_in_use}} = Mapper.apply(points)
-      assert for(module <- [@module, @other], do: loaded(module)) == before
-      assert ElixirScope.instrumented() -- ElixirScope.instrumented() -- [@module, @other] == []
-      assert {:ok, []} = Capture.gates(@module)
-      assert {:ok, []} = Capture.gates(@other)
+        assert {:error, %Error{reason: :old_code_in_use}} = Mapper.apply(points)
+        assert for(module <- [@module, @other], do: loaded(module)) == before
+        assert ElixirScope.instrumented() -- ElixirScope.instrumented() -- [@module, @other] == []
+        assert {:ok, []} = Capture.gates(@module)
+        assert {:ok, []} = Capture.gates(@other)
 
-      send(pid, :go)
-      ref = Process.monitor(pid)
-      assert_receive {:DOWN, ^ref, _, _, _}
+        ref = Process.monitor(pid)
+        send(pid, :go)
+        assert_receive {:DOWN, ^ref, _, _, _}
+      end
+
+      before = for module <- [@module, @other], do: loaded(module)
       assert {:ok, applied} = Mapper.apply(points)
       assert @module in ElixirScope.instrumented() and @other in ElixirScope.instrumented()
       assert loaded(@module) != hd(before)
@@ -494,6 +500,61 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapperTest do
 
       assert by_type.branch.correlation_metadata.measured.bytes == 0
       assert for({_, place} <- by_type.branch.runtime_mapping, do: place.hits) == [1, 1, 1]
+    end
+  end
+
+  describe "code of the user's own" do
+    setup do
+      Application.put_env(:elixir_scope, :custom, run_us: 60_000, slow_max: 3)
+      on_exit(fn -> Application.delete_env(:elixir_scope, :custom) end)
+    end
+
+    test "is switched off when it is slow too often, and the program goes on", %{repository: repository} do
+      slow = quote(do: Process.sleep(n))
+      points = plan!(repository, [%{function: {@module, :two, 1}, custom_logic: slow}])
+      {:ok, applied} = Mapper.apply(points)
+
+      observed(repository, fn ->
+        assert for(n <- [1, 80, 80, 80, 80], do: apply(@module, :two, [n])) == [1, 80, 80, 80, 80]
+        # Off: nobody waits any more.
+        {us, 1_000} = :timer.tc(fn -> apply(@module, :two, [1_000]) end)
+        assert us < 500_000
+      end)
+
+      {:ok, [measured]} = Mapper.measure(applied)
+      code = measured.correlation_metadata.measured.custom
+      assert %{runs: 4, slow: 3, failures: 0, off: true} = code
+      assert code.longest_ns > 80_000_000 and code.ns >= code.longest_ns
+      assert measured.overhead_estimate >= code.ns
+
+      :ok = ElixirScope.Probe.Custom.reset(code.code)
+      observed(repository, fn -> apply(@module, :two, [1]) end)
+      assert %{runs: 1, off: false} = ElixirScope.Probe.Custom.of(code.code)
+    end
+
+    test "fails alone, however it fails", %{repository: repository} do
+      failing =
+        quote do
+          case n do
+            1 -> raise "no"
+            2 -> throw(:no)
+            3 -> exit(:no)
+            4 -> :erlang.error({:no, n})
+            n -> n
+          end
+        end
+
+      points = plan!(repository, [%{function: {@module, :two, 1}, custom_logic: failing}])
+      {:ok, applied} = Mapper.apply(points)
+      dictionary = Process.get()
+
+      observed(repository, fn ->
+        assert for(n <- 1..6, do: apply(@module, :two, [n])) == Enum.to_list(1..6)
+      end)
+
+      assert Process.get() == dictionary
+      {:ok, [measured]} = Mapper.measure(applied)
+      assert %{runs: 6, failures: 4, slow: 0, off: false} = measured.correlation_metadata.measured.custom
     end
   end
 

@@ -70,7 +70,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridgeTest do
   end
 
   test "what is brought is bounded by the log's number of events, too" do
-    {:ok, repo} = ASTRepository.new(event_log: [events: 100])
+    {:ok, repo} = ASTRepository.new(event_log: [events: 200])
     for at <- 1..150, do: :ok = TemporalBridge.store_event(repo, %{timestamp: at, event_type: :note})
     assert {:ok, %{brought: 100, brought_evicted: 50, brought_bytes: bytes}} = TemporalBridge.stats(repo)
     assert bytes > 0

@@ -476,6 +476,24 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
     def exits(x), do: exit(x)
     def apply_bad(x), do: x.(1)
     def match(x), do: (^x = 3)
+
+    # What always fails has no line of its own: the compiler gives it that of what stands before.
+    def always(_x), do: hd([])
+    def always_bound(x) do
+      y = x
+      z = hd([])
+      {y, z}
+    end
+    def always_key(x) do
+      map = %{a: x}
+      y = Map.fetch!(map, :b)
+      {y}
+    end
+    def always_after(x) do
+      y = Enum.map([x], & &1)
+      z = tl([]) ++ y
+      z
+    end
     """
 
     for {function, argument} <- [
@@ -499,7 +517,11 @@ defmodule ElixirScope.Instrumentation.SemanticsTest do
           pos: 1,
           exits: 1,
           apply_bad: 1,
-          match: 1
+          match: 1,
+          always: 1,
+          always_bound: 1,
+          always_key: 1,
+          always_after: 1
         ] do
       test "#{function}(#{inspect(argument)})" do
         for options <- [[], [capture: :all]] do

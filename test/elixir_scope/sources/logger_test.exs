@@ -89,9 +89,9 @@ defmodule ElixirScope.Sources.LoggerTest do
     for event <- [
           %{msg: {:string, huge}, meta: %{}},
           %{msg: {:string, nested}, meta: %{}},
-          %{msg: {'~p and ~s', [Enum.to_list(1..100_000), huge]}, meta: %{}},
+          %{msg: {~c"~p and ~s", [Enum.to_list(1..100_000), huge]}, meta: %{}},
           %{msg: {:report, %{list: Enum.to_list(1..100_000), text: huge}}, meta: %{}},
-          %{msg: {:report, [a: huge]}, meta: %{report_cb: fn [a: text] -> {'~ts', [text]} end}},
+          %{msg: {:report, [a: huge]}, meta: %{report_cb: fn [a: text] -> {~c"~ts", [text]} end}},
           %{msg: {:string, <<255, 254, 0>>}, meta: %{}}
         ] do
       text = Message.text(event)
@@ -210,6 +210,47 @@ defmodule ElixirScope.Sources.LoggerTest do
       assert crash.exception == RuntimeError
     end
 
+    test "of a reason that is too large are cut, and still say what they are of" do
+      huge = for n <- 1..60, do: String.duplicate("#{n} ", 400)
+
+      found =
+        crashes(fn ->
+          child = %{id: :fails, start: {Task, :start_link, [fn -> exit({:too_much, huge}) end]}}
+          {:ok, pid} = Supervisor.start_link([child], strategy: :one_for_one, max_restarts: 0)
+          Process.unlink(pid)
+          ended(pid)
+        end)
+
+      assert crash = Enum.find(found, &(&1.type == :supervisor))
+      assert %{cut: true, child: %{id: :fails}, frames: frames} = crash
+      assert is_list(frames)
+      assert inspect(crash.reason) =~ "too_much"
+      assert Enum.all?(found, &(is_atom(&1.type) and is_list(&1.frames)))
+    end
+
+    test "cut anywhere are crashes still, and nothing else is one" do
+      cut = &%ElixirScope.Value.Truncated{kind: &1, by: :time, kept: &2}
+      whole = %{type: :process, class: :exit, exception: nil, reason: :no, frames: []}
+      assert Sources.Crash.of_value({:crash, %{}, whole}) == whole
+
+      for value <- [
+            {:crash, %{}, cut.(:map, nil)},
+            {:crash, %{}, cut.(:map, %{class: :exit})},
+            {:crash, %{}, cut.(:map, %{frames: cut.(:list, [{A, :f, 1, nil, nil}, cut.(:tuple, [B])])})},
+            {:crash, %{}, cut.(:map, [{:class, :exit}])},
+            {:crash, %{}, :odd},
+            cut.(:tuple, [:crash]),
+            cut.(:tuple, [:crash, cut.(:map, nil)]),
+            cut.(:tuple, [:exception, %{}, %{class: :exit}])
+          ] do
+        assert %{cut: true, type: :process, frames: frames, reason: %{}} = Sources.Crash.of_value(value)
+        assert frames in [[], [{A, :f, 1, nil, nil}]]
+      end
+
+      for value <- [{:logger, %{}, %{}}, cut.(:tuple, nil), cut.(:map, %{}), nil, 1],
+          do: assert(Sources.Crash.of_value(value) == nil)
+    end
+
     test "are no log records as well, and the program's own handlers are given the same with and without us" do
       :ok = :logger.add_handler(:given, Given, %{config: %{to: self()}})
       on_exit(fn -> :logger.remove_handler(:given) end)
@@ -229,24 +270,25 @@ defmodule ElixirScope.Sources.LoggerTest do
       :ok = Capture.subscribe(repository)
       filters = :logger.get_primary_config().filters
 
-      [without, with_us] =
-        for sources <- [[], [:logger, :crashes]] do
-          :ok = Sources.attach(sources)
-          ids = Keyword.keys(:logger.get_primary_config().filters)
-          ours = Enum.find_index(ids, &(&1 == :elixir_scope_crashes))
-          # In front of what makes text of reports.
-          translator = Enum.find_index(ids, &(&1 == :logger_translator)) || length(ids)
-          assert if(sources == [], do: ours == nil, else: ours < translator)
+      observed = fn sources ->
+        :ok = Sources.attach(sources)
+        ids = Keyword.keys(:logger.get_primary_config().filters)
+        ours = Enum.find_index(ids, &(&1 == :elixir_scope_crashes))
+        # In front of what makes text of reports.
+        translator = Enum.find_index(ids, &(&1 == :logger_translator)) || length(ids)
+        assert if(sources == [], do: ours == nil, else: ours < translator)
 
-          quietly(fn ->
-            :ok = Capture.start()
-            fail.()
-            :ok = Capture.stop()
-          end)
+        quietly(fn ->
+          :ok = Capture.start()
+          fail.()
+          :ok = Capture.stop()
+        end)
 
-          given()
-        end
+        given()
+      end
 
+      # On one line, so that stacktraces are alike.
+      {without, with_us} = {observed.([]), observed.([:logger, :crashes])}
       assert [_ | _] = without
       assert with_us == without
       :ok = Capture.flush()
@@ -291,7 +333,7 @@ defmodule ElixirScope.Sources.LoggerTest do
     test "values of arguments stay out of stacktraces" do
       assert [{Enum, :map, 2, "lib/enum.ex", 3}, {:lists, :foldl, 3, nil, nil}] =
                Sources.Crash.frames([
-                 {Enum, :map, [["secret"], & &1], [file: 'lib/enum.ex', line: 3]},
+                 {Enum, :map, [["secret"], & &1], [file: ~c"lib/enum.ex", line: 3]},
                  {:lists, :foldl, 3, []}
                ])
     end
@@ -337,7 +379,7 @@ defmodule ElixirScope.Sources.LoggerTest do
       {:ok, instrumented} = ElixirScope.Instrumentation.instrument_binary(binary)
 
       {:ok, _} =
-        ElixirScope.Instrumentation.Loader.load_instrumented(module, instrumented.binary, 'logged_run.ex')
+        ElixirScope.Instrumentation.Loader.load_instrumented(module, instrumented.binary, ~c"logged_run.ex")
 
       :ok = Capture.subscribe(repository)
       secret = "sk_live_" <> String.duplicate("4242abcd", 4)

@@ -21,6 +21,7 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Costs do
   @rounds 40_000
   @repeats 7
   @small 7
+  @scalar_bytes 2
   @large for(n <- 1..40, do: %{id: n, name: "item", ok: true})
 
   @doc "The costs; the first call in a VM measures, for about a tenth of a second."
@@ -122,5 +123,7 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Costs do
   def within(costs, _value, bytes), do: costs.call + costs.value + more(costs, bytes, costs.value_bytes)
 
   defp more(_costs, nil, _base), do: 0.0
-  defp more(costs, bytes, base), do: max(bytes - base, 0) * costs.byte
+
+  # A number or an atom of some bytes costs no more than one of a single byte: what is beyond that is more values.
+  defp more(costs, bytes, base), do: max(bytes - base - @scalar_bytes, 0) * costs.byte
 end

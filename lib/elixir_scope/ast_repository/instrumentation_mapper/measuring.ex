@@ -4,7 +4,8 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
 
   alias ElixirScope.ASTRepository.Handle
   alias ElixirScope.ASTRepository.InstrumentationMapper.{Costs, Gating}
-  alias ElixirScope.Core
+  alias ElixirScope.{Core, Instrumentation}
+  alias ElixirScope.Probe.Custom
 
   @calls [:function_entry, :function_exit]
 
@@ -47,8 +48,13 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
     {begin, ending} = {begins[number], ends[number]}
 
     if point.instrumentation_type in @calls do
-      own_begin = if (begin || ending) == id, do: Costs.entry(costs, begin != nil, bytes[:value]), else: 0.0
-      own_end = if (ending || begin) == id, do: Costs.ending(costs, ending != nil, bytes[:end]), else: 0.0
+      values? = values?(point)
+
+      own_begin =
+        if (begin || ending) == id, do: Costs.entry(costs, begin != nil and values?, bytes[:value]), else: 0.0
+
+      own_end =
+        if (ending || begin) == id, do: Costs.ending(costs, ending != nil and values?, bytes[:end]), else: 0.0
 
       {own_begin + own_end + if((begin || ending) == id, do: costs.gate_passed, else: 0.0),
        if((begin || ending) == id, do: costs.call + costs.gate_refused, else: 0.0) +
@@ -61,6 +67,11 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
         else: {0.0, 0.0}
     end
   end
+
+  defp values?(%{capture_config: config}) when is_list(config) or is_map(config),
+    do: config |> Map.new() |> Map.get(:mode) != :off
+
+  defp values?(_point), do: true
 
   # Before
 
@@ -226,7 +237,9 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
 
       hits = gates |> Enum.map(& &1.passed) |> Enum.sum()
       seen = gates |> Enum.map(& &1.seen) |> Enum.sum()
+      code = custom(point)
       ns = gates |> Enum.map(&cost(&1, point, numbers, payers, own, costs)) |> Enum.sum()
+      ns = ns + if(code, do: code.ns, else: 0)
       bytes = if known?, do: own |> Map.values() |> Enum.map(&((&1 || %{})[side] || 0)) |> Enum.sum()
 
       mapping =
@@ -242,6 +255,7 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
         refused: Map.reject(refused, fn {_, count} -> count == 0 end),
         bytes: bytes,
         ns: ns,
+        custom: code,
         shared: Enum.any?(gates, fn gate -> Enum.any?(gate.points, &(&1.point not in numbers)) end)
       }
 
@@ -259,6 +273,13 @@ defmodule ElixirScope.ASTRepository.InstrumentationMapper.Measuring do
       }
     end
   end
+
+  # The user's own code takes time of its own.
+  defp custom(%{instrumentation_type: :custom, custom_logic: code, correlation_metadata: %{module: module}})
+       when code != nil,
+       do: Custom.of(Instrumentation.Custom.name(code, module))
+
+  defp custom(_point), do: nil
 
   # All places of a gate have one owner, so what one of them costs, all do; values are as large as they were on average.
   defp cost(gate, point, numbers, payers, own, costs) do

@@ -23,7 +23,7 @@ defmodule ElixirScope.ASTRepository.Query.Operand do
 
       match?({name, _} when is_atom(name) and name not in [nil, true, false], item) ->
         {name, of} = item
-        with {:ok, item} <- item(source, of), do: {:ok, %{item | name: to_string(name), key: name}}
+        named(source, name, of)
 
       true ->
         with {:ok, path} <- field(source, item) do
@@ -31,6 +31,12 @@ defmodule ElixirScope.ASTRepository.Query.Operand do
           {:ok, %{name: to_string(key), key: key, ops: [column(path)], aggregate?: false}}
         end
     end
+  end
+
+  defp named(source, name, of) do
+    if is_tuple(of) and not aggregate?(of),
+      do: Fault.invalid(:select, {name, of}, @hint),
+      else: with({:ok, item} <- item(source, of), do: {:ok, %{item | name: to_string(name), key: name}})
   end
 
   @doc "What a condition or an order looks at. `given` are the items of `select`, by the names they were given."

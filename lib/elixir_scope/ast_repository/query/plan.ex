@@ -29,6 +29,7 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
          {:ok, condition} <- Condition.all(source, joins ++ where),
          {:ok, having} <- having(source, query.having, given),
          {:ok, order} <- order(source, query.order_by, given),
+         :ok <- fits(items, group, condition, having),
          {:ok, limit} <- count(:limit, query.limit),
          {:ok, offset} <- count(:offset, query.offset || 0),
          {:ok, options} <- options(query.options) do
@@ -72,6 +73,47 @@ defmodule ElixirScope.ASTRepository.Query.Plan do
   end
 
   defp select(_source, other, _group), do: Fault.invalid(:select, other, "give a list of fields")
+
+  # Aggregates look at groups, and a group has one value of its keys alone.
+  defp fits(items, group, condition, having) do
+    grouped? = group != [] or Enum.any?(items, & &1.aggregate?) or Enum.any?(having, &aggregate?/1)
+    keys = Enum.map(group, &Operand.text/1)
+
+    loose =
+      Enum.find(items, fn item ->
+        not item.aggregate? and not match?([{:column, _}], item.ops |> within(keys))
+      end)
+
+    cond do
+      aggregate = Enum.find(condition, &aggregate?/1) ->
+        Fault.invalid(
+          :where,
+          elem(aggregate, 1),
+          "an aggregate looks at groups: it goes to select, having or order_by"
+        )
+
+      having != [] and not grouped? ->
+        Fault.invalid(
+          :having,
+          :having,
+          "there are no groups: add group_by, or put conditions on rows into where"
+        )
+
+      grouped? and loose != nil ->
+        Fault.invalid(
+          :select,
+          loose.key,
+          "it is not one value a group: put it into group_by, or into {:max, field}"
+        )
+
+      true ->
+        :ok
+    end
+  end
+
+  defp aggregate?(op), do: is_tuple(op) and elem(op, 0) == :aggregate
+
+  defp within([{:column, name}], keys), do: if(name in keys, do: [{:column, name}], else: [])
 
   # Joins
 

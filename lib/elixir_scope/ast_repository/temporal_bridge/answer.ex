@@ -22,11 +22,25 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
     sender_unknown: "the VM did not say who sent it",
     before_recording: "an equal one may have been under way since before the recording began",
     gaps: "records were dropped",
+    sampled: "a gate held some calls back, so one in between may be missing",
     ambiguous: "several look the same",
     unaccounted: "equal ones waited, and code without probes may have taken one of them",
     before: "it is the last thing that happened before in that process",
+    caller_unseen:
+      "the caller has not shown itself since: an exception that code without probes caught may have ended it",
     next: "it is what that process did next",
     linked: "the two were linked"
+  }
+
+  # As every other question names them.
+  @types %{
+    enter: :call,
+    sent: :message_sent,
+    received: :message_received,
+    raised: :exception,
+    message_sent: :vm_message_sent,
+    message_arrived: :vm_message_arrived,
+    sent_to_none: :vm_sent_to_none
   }
 
   @doc "An event of the log."
@@ -35,7 +49,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
 
     %RuntimeEvent{
       event_id: raw.event_id,
-      event_type: raw.kind,
+      event_type: Map.get(@types, raw.kind, raw.kind),
       timestamp: raw.at_ns,
       duration_ns: raw[:duration_ns],
       pid: raw.pid,
@@ -68,6 +82,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
       complete: reached == :all and not more,
       reached: reached,
       gaps: found.gaps,
+      sampled: found.gated,
       window: found.window
     }
   end
@@ -140,7 +155,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Answer do
 
     case event do
       %{module: nil} -> "#{word(event.event_type)} of #{where}"
-      %{event_type: :enter} -> "#{mfa(event)} in #{where}"
+      %{event_type: :call} -> "#{mfa(event)} in #{where}"
       _ -> "#{word(event.event_type)} in #{mfa(event)} (line #{event.line}) of #{where}"
     end
   end

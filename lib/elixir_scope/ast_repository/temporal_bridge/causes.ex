@@ -3,7 +3,11 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
   Time: what led to what, how a process stood at a moment, and stepping through what was recorded.
 
   Everything is worked out from the event log of a repository, over a bounded piece of it around the question
-  (`:window`, events; 40,000 when nothing else is said). What it does not hold cannot be known: answers say so (`:complete`, `:missing`).
+  (`:window`, events; 40,000 when nothing else is said, 1,000,000 at most). What it does not hold cannot be known: answers say so
+  (`:complete`, `:missing`).
+
+  Every question takes `:timeout`, milliseconds (5,000): then it is `{:error, %ElixirScope.Error{reason: :timeout}}`. It
+  ends with the process that asks, and holds at most 256 MiB of events (`:limit_exceeded`).
 
   A message edge is `:exact` only where nothing else can have been the case. For messages that are not calls this
   takes the VM's own tracing of sends and arrivals (`ElixirScope.trace/2`): probes alone do not see what other code sends.
@@ -16,9 +20,11 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
   alias ElixirScope.Core.Temporal
   alias ElixirScope.Error
 
-  @walk [depth: 12, limit: 200, window: 40_000, timeout_ms: 1_000]
-  @between [from: 0, to: 0xFFFF_FFFF_FFFF_FFFF, limit: 20_000, pid: nil]
-  @at [window: 40_000]
+  @timeout_ms 5_000
+  @events_max 1_000_000
+  @walk [depth: 12, limit: 200, window: 40_000, timeout: @timeout_ms]
+  @between [from: 0, to: 0xFFFF_FFFF_FFFF_FFFF, limit: 20_000, pid: nil, timeout: @timeout_ms]
+  @at [window: 40_000, timeout: @timeout_ms]
 
   @typedoc "An event, or its id."
   @type event :: RuntimeEvent.t() | TimeCursor.t() | non_neg_integer()
@@ -26,7 +32,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
   @typedoc """
     * `:edges` - nearest first
     * `:complete` - whether there is no more; `:reached` - else what ended it: `:depth`, `:limit`, `:timeout`
-    * `:gaps` - records were dropped, so links may be missing
+    * `:gaps` - records were dropped, so links may be missing; `:sampled` - gates held calls back, so some may be missing in between
     * `:window` - `{first_ns, last_ns, events}` that the answer is worked out from
   """
   @type answer :: %{
@@ -34,14 +40,16 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
           complete: boolean(),
           reached: atom(),
           gaps: boolean(),
+          sampled: boolean(),
           window: {non_neg_integer(), non_neg_integer(), non_neg_integer()}
         }
 
   @doc """
   What led to an event, backwards: calls, messages, spawns, exits.
 
-  Options: `:depth` (#{@walk[:depth]}), `:limit` (#{@walk[:limit]} edges), `:window` (events), `:timeout_ms`.
-  Errors: `:not_found` when the log does not hold the event any more, `:invalid_argument`.
+  Options: `:depth` (#{@walk[:depth]}), `:limit` (#{@walk[:limit]} edges), `:window` (events), `:timeout`. A walk that the time ends
+  gives what it has found, with `reached: :timeout`.
+  Errors: `:not_found` when the log does not hold the event any more, `:timeout`, `:limit_exceeded`, `:invalid_argument`.
   """
   @spec causes(ASTRepository.repository(), event(), keyword()) :: {:ok, answer()} | {:error, Error.t()}
   def causes(repository, event, opts \\ []), do: walk(repository, event, true, opts)
@@ -64,15 +72,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
          {:ok, ref} <- Handle.ref(repository),
          {near, far} = {div(opts[:window], 4), opts[:window]},
          {before, later} = if(back?, do: {far, near}, else: {near, far}),
-         bounds = {opts[:depth], opts[:limit], before, later, opts[:timeout_ms]},
-         {:ok, found} <- Temporal.walk(ref, id, back?, bounds) do
+         bounds = {opts[:depth], opts[:limit], before, later},
+         {:ok, found} <- Temporal.walk(ref, id, back?, bounds, opts[:timeout]) do
       {:ok, Answer.walk(found, back?)}
     end
   end
 
   @doc """
   The messages between two times, the oldest first. Options: `:from`, `:to` (nanoseconds since 1970), `:pid` (its own
-  events only), `:limit` (#{@between[:limit]} events of the log).
+  events only), `:limit` (#{@between[:limit]} events of the log), `:timeout`.
   """
   @spec message_edges(ASTRepository.repository(), keyword()) :: {:ok, [MessageEdge.t()]} | {:error, Error.t()}
   def message_edges(repository, opts \\ []) do
@@ -89,12 +97,12 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
   defp relations(repository, opts) do
     with {:ok, opts} <- options(opts, @between),
          {:ok, ref} <- Handle.ref(repository),
-         do: Temporal.relations(ref, opts[:pid], opts[:from], opts[:to], opts[:limit])
+         do: Temporal.relations(ref, opts[:pid], opts[:from], opts[:to], opts[:limit], opts[:timeout])
   end
 
   @doc """
-  How a process stood at a time (nanoseconds since 1970), or right after an event. Option: `:window`, events of the process that
-  are looked at.
+  How a process stood at a time (nanoseconds since 1970), or right after an event. Options: `:window`, events of the process that
+  are looked at; `:timeout`.
   """
   @spec state_at(ASTRepository.repository(), pid(), event() | {:time, non_neg_integer()}, keyword()) ::
           {:ok, ProcessState.t()} | {:error, Error.t()}
@@ -104,7 +112,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
     with {:ok, opts} <- options(opts, @at),
          {:ok, at_ns, id} <- moment(moment),
          {:ok, ref} <- Handle.ref(repository),
-         {:ok, found} <- Temporal.state(ref, pid, at_ns, id, opts[:window]) do
+         {:ok, found} <- Temporal.state(ref, pid, at_ns, id, opts[:window], opts[:timeout]) do
       {:ok, States.of(found, pid)}
     end
   end
@@ -114,7 +122,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
   @doc """
   The next event: `direction` is `:forward` or `:back`, `how` is `:into` (the next one), `:over` (the next that is not deeper:
   from a call to its end) or `:out` (the end of what is around it; back: its beginning). Gives a cursor at that event, `nil` where the
-  log ends. Options: `:scope` (`:process`, or `:global`: the next event of any process), `:window`.
+  log ends. Options: `:scope` (`:process`, or `:global`: the next event of any process), `:window`, `:timeout`.
   """
   @spec step(ASTRepository.repository(), event(), {:forward | :back, :into | :over | :out}, keyword()) ::
           {:ok, TimeCursor.t() | nil} | {:error, Error.t()}
@@ -125,7 +133,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
          {:ok, id} <- id(event),
          {:ok, ref} <- Handle.ref(repository),
          {:ok, found} <-
-           Temporal.step(ref, id, direction == :forward, how, opts[:scope] == :global, opts[:window]) do
+           Temporal.step(
+             ref,
+             id,
+             direction == :forward,
+             how,
+             opts[:scope] == :global,
+             opts[:window],
+             opts[:timeout]
+           ) do
       {:ok, found && %TimeCursor{event: Answer.event(found), scope: opts[:scope]}}
     end
   end
@@ -142,14 +158,26 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Causes do
     cond do
       not Keyword.keyword?(opts) -> Fault.invalid(:options, opts, "give a keyword list")
       bad = Enum.find(Keyword.keys(opts), &(not Keyword.has_key?(defaults, &1))) -> unknown(bad, defaults)
-      bad = Enum.find(opts, &bad?/1) -> Fault.invalid(elem(bad, 0), elem(bad, 1), "give a number, 0 or more")
+      bad = Enum.find(opts, &bad?/1) -> bad(bad)
       true -> {:ok, Keyword.merge(defaults, opts)}
     end
   end
+
+  defp bad({:pid, pid}), do: Fault.invalid(:pid, pid, "give a pid of this node")
+  defp bad({:scope, scope}), do: Fault.invalid(:scope, scope, "give :process or :global")
+
+  defp bad({name, value}) when name in [:window, :limit],
+    do: Fault.invalid(name, value, "give a number from 0 to #{@events_max}")
+
+  defp bad({name, value}), do: Fault.invalid(name, value, "give a number, 0 or more")
 
   defp unknown(name, defaults), do: Fault.unknown(:option, name, Keyword.keys(defaults))
 
   defp bad?({:pid, pid}), do: not (is_nil(pid) or (is_pid(pid) and node(pid) == node()))
   defp bad?({:scope, scope}), do: scope not in [:process, :global]
+
+  defp bad?({name, count}) when name in [:window, :limit],
+    do: not (is_integer(count) and count in 0..@events_max)
+
   defp bad?({_, number}), do: not (is_integer(number) and number in 0..0xFFFF_FFFF_FFFF_FFFF)
 end

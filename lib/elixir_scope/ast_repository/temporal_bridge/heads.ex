@@ -40,10 +40,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Heads do
     do: {:bound, {name, meta[:line], meta[:column], value}}
 
   defp step({:<>, _, [prefix, pattern]}, value) when is_binary(prefix) and is_binary(value) do
-    size = byte_size(prefix)
-
-    case value do
-      <<_::binary-size(size), rest::binary>> -> [{pattern, rest}]
+    case byte_size(value) - byte_size(prefix) do
+      left when left >= 0 -> [{pattern, binary_part(value, byte_size(prefix), left)}]
       _ -> []
     end
   end

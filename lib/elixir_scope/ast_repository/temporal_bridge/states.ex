@@ -30,12 +30,12 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
     %{process | missing: missing(process, found)}
   end
 
-  defp frame({token, began, inside}, events) do
+  defp frame({token, began, inside, _cut}, events) do
     event = events[began]
 
-    bindings =
-      for id <- inside, %{event_type: :binding} = bound <- [events[id]], name = name(bound), into: %{} do
-        {name, bound.metadata[:value] || :not_recorded}
+    versions =
+      for id <- inside, %{event_type: :binding} = bound <- [events[id]], name = name(bound) do
+        {name, bound.metadata[:version], bound.metadata[:value] || :not_recorded}
       end
 
     %{
@@ -45,7 +45,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       line: event.line,
       correlation_id: token,
       arguments: event.metadata[:value] || :not_recorded,
-      bindings: bindings,
+      bindings: Map.new(versions, fn {name, _version, value} -> {name, value} end),
+      versions: versions,
       event: event
     }
   end
@@ -54,8 +55,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
 
   # While a callback runs the state is what it was given; before and after, what the last one gave.
   defp state(%{metadata: %{value: {:ok, [_ | _] = arguments}}, function: function} = event, _last)
-       when function != :init,
-       do: {{:ok, List.last(arguments)}, event}
+       when function != :init do
+    # As `:sys.get_state/1` gives it: of a state machine its state and its data.
+    case {function, arguments} do
+      {:handle_event, [_type, _content, state, data]} -> {{:ok, {state, data}}, event}
+      _ -> {{:ok, List.last(arguments)}, event}
+    end
+  end
+
+  defp state(%{}, _last), do: {:not_recorded, nil}
 
   defp state(_running, %{metadata: %{value: {:ok, result}}} = event) do
     case result do
@@ -67,6 +75,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       {:ok, state, _} -> {{:ok, state}, event}
       {:stop, _, _, state} -> {{:ok, state}, event}
       {:stop, _, state} -> {{:ok, state}, event}
+      {:next_state, state, data} -> {{:ok, {state, data}}, event}
+      {:next_state, state, data, _} -> {{:ok, {state, data}}, event}
       _ -> {:not_recorded, nil}
     end
   end
@@ -78,10 +88,13 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.States do
       {:monitors, "the VM does not tell who monitors whom"},
       not found.messages_seen && {:mailbox, "arrivals at this process are not traced"},
       not found.links_seen && {:links, "links of this process are not traced, or there were none"},
+      Enum.any?(found.stack, &elem(&1, 3)) &&
+        {:bindings, "of each call only its newest 256 events are looked at"},
       process.state == :not_recorded && {:state, "no result or argument of a callback was recorded"},
       not found.from_birth && {:past, "its beginning is not in what was looked at"},
       found.more_before && {:stack, "what began before #{elem(found.window, 0)} is not known"},
-      found.gaps && {:stack, "records were dropped"}
+      found.gaps && {:stack, "records were dropped"},
+      found.gated && {:stack, "gates held some calls back"}
     ]
     |> Enum.filter(& &1)
   end

@@ -20,10 +20,11 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
     with {:ok, handle} <- Handle.repository(repository),
          {:ok, opts} <- check(opts),
          {:ok, target} <- target(target),
-         {:ok, events, truncated, node} <- events(handle, target, opts),
          {:ok, jumps} <- jumps(handle.ref),
+         opts = Map.put(opts, :jumps, jumps),
+         {:ok, events, truncated, node} <- events(handle, target, opts),
          {:ok, gaps} <- gaps(handle) do
-      entries = events |> replay(jumps) |> focus(target) |> chosen(opts)
+      entries = events |> replay(jumps) |> chosen(opts)
       {kept, left_out} = kept(entries, target, opts)
       {:ok, timeline(target, node, kept, truncated or left_out, of_this_vm(gaps, kept))}
     end
@@ -49,7 +50,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   # The newest of what has no beginning of its own, the first of what has.
   defp kept(entries, target, opts) do
     more = length(entries) - opts.limit
-    newest? = opts.newest_first and (target == :all or match?({:process, _}, target))
+    newest? = opts.newest_first and (target == :all or elem(target, 0) in [:process, :function, :node])
 
     cond do
       more <= 0 -> {entries, false}
@@ -132,8 +133,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
 
   defp events(handle, {:activation, id}, opts) do
     with {:ok, [call | _]} <- TemporalBridge.get_events_for_correlation(handle, id, types: [:call], limit: 1),
-         {:ok, events} <- inside(handle, call, opts) do
-      {:ok, events, false, call.ast_node_id}
+         {:ok, events, cut} <- inside(handle, call, opts) do
+      {:ok, events, cut, call.ast_node_id}
     else
       {:ok, []} ->
         Fault.not_found(:activation, id, "the event log does not hold it, or does not hold it any more")
@@ -159,10 +160,21 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   defp of_node(handle, node, id, opts) do
     most = min(opts.limit, @activations_max)
 
-    with {:ok, calls} <- calls(handle, node, most + 1, opts),
-         {shown, more} = Enum.split(calls, most),
-         {:ok, events, truncated} <- each(handle, shown, opts) do
-      {:ok, events, truncated or more != [], id}
+    case calls(handle, node, most + 1, opts) do
+      # Inside of a clause no call begins: what was recorded at the node itself.
+      {:ok, []} ->
+        with {:ok, events} <-
+               TemporalBridge.function_events(handle, node, {opts.from, opts.to}, ordered(opts)),
+             do: {:ok, in_order(events, opts), length(events) > opts.limit * 2, id}
+
+      {:ok, calls} ->
+        {shown, more} = Enum.split(calls, most)
+
+        with {:ok, events, truncated} <- each(handle, shown, opts),
+             do: {:ok, events, truncated or more != [], id}
+
+      error ->
+        error
     end
   end
 
@@ -177,19 +189,18 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   # The newest activations, each with what happened in it; one within another is told there.
   defp each(handle, calls, opts) do
     calls
-    |> Enum.reduce_while({:ok, %{}, false}, fn call, {:ok, found, _} ->
+    |> Enum.reduce_while({:ok, %{}, false}, fn call, {:ok, found, cut} ->
       cond do
         is_map_key(found, call.event_id) ->
-          {:cont, {:ok, found, false}}
+          {:cont, {:ok, found, cut}}
 
         map_size(found) > opts.limit * 2 ->
           {:halt, {:ok, found, true}}
 
         true ->
-          case inside(handle, call, opts) do
-            {:ok, events} -> {:cont, {:ok, Map.merge(found, Map.new(events, &{&1.event_id, &1})), false}}
-            error -> {:halt, error}
-          end
+          with {:ok, events, more} <- inside(handle, call, opts),
+               do: {:cont, {:ok, Map.merge(found, Map.new(events, &{&1.event_id, &1})), cut or more}},
+               else: (error -> {:halt, error})
       end
     end)
     |> case do
@@ -201,7 +212,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
     end
   end
 
-  # From the beginning of an activation to its end, in its process; what a tail call went on as is `focus/2`'s.
+  # From the beginning of an activation to its end, in its process, and what its tail calls went on as.
   defp inside(handle, call, opts) do
     {process, to} =
       {call.pid || call.metadata[:process], call.duration_ns && call.timestamp + call.duration_ns}
@@ -209,24 +220,44 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
     # A jump's end is where the next one begins.
     to = if call.result == :tail, do: nil, else: to
 
-    with {:ok, events} <- TemporalBridge.process_events(handle, process, {call.timestamp, to}, read(opts)),
-         do: {:ok, events |> Enum.drop_while(&(&1.event_id != call.event_id)) |> until_end(call)}
+    with {:ok, events} <- TemporalBridge.process_events(handle, process, {call.timestamp, to}, read(opts)) do
+      {own, ended?} = events |> Enum.drop_while(&(&1.event_id != call.event_id)) |> until_end(opts.jumps)
+      {:ok, own, not ended? and length(events) >= opts.limit * 2 + 2}
+    end
   end
 
-  # Only up to the end of the activation, or of the chain of jumps that it began: the stack is empty then.
-  defp until_end(events, call) do
-    {kept, _} =
-      Enum.reduce_while(events, {[], []}, fn event, {kept, stack} ->
-        stack = step(event, stack)
-        kept = [event | kept]
+  # Only up to the end of the activation, or of the chain of jumps that it began. Where a jump led to code that is not
+  # observed, what comes next is its caller's.
+  defp until_end(events, jumps) do
+    {kept, _stack, _left, ended?} =
+      Enum.reduce_while(events, {[], [], nil, false}, fn event, {kept, stack, left, _} ->
+        cond do
+          stack == [] and left != nil and not own?(event, left, jumps) ->
+            {:halt, {kept, stack, left, true}}
 
-        if stack == [] and event.event_type in @ends and event.event_type != :tail,
-          do: {:halt, {kept, stack}},
-          else: {:cont, {kept, stack}}
+          event.event_type in @ends ->
+            stack = step(event, stack)
+            left = if event.event_type == :tail, do: function(event)
+            ended? = stack == [] and left == nil
+            {if(ended?, do: :halt, else: :cont), {[event | kept], stack, left, ended?}}
+
+          event.event_type == :call ->
+            {:cont, {[event | kept], step(event, stack), nil, false}}
+
+          true ->
+            {:cont, {[event | kept], stack, left, false}}
+        end
       end)
 
-    kept |> Enum.reverse() |> Enum.take_while(&(&1.timestamp >= call.timestamp))
+    {Enum.reverse(kept), ended?}
   end
+
+  # What the VM tells of the process may come between a jump and where it led.
+  defp own?(%{event_type: :call} = event, left, jumps), do: MapSet.member?(jumps, {left, function(event)})
+  defp own?(%{module: nil}, _left, _jumps), do: true
+  defp own?(_event, _left, _jumps), do: false
+
+  defp function(event), do: {event.module, event.function, event.arity}
 
   defp step(%{event_type: :call, correlation_id: id}, stack), do: [id | stack]
 
@@ -307,7 +338,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   defp place(event, processes, jumps) do
     name = process(event)
     {stack, left} = Map.get(processes, name, {[], nil})
-    function = {event.module, event.function, event.arity}
+    function = function(event)
     entry = %{event: event, kind: event.event_type, depth: 0, parent: nil, process: name, jump: false}
 
     case event.event_type do
@@ -345,16 +376,6 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.Timelines do
   defp process(%{pid: pid}) when is_pid(pid), do: inspect(pid)
   defp process(%{metadata: %{process: process}}), do: process
   defp process(_), do: nil
-
-  # Of one activation: a call that follows its jump, but was not reached by it, is its caller's.
-  defp focus(entries, {:activation, _}) do
-    Enum.take_while(Enum.with_index(entries), fn {entry, index} ->
-      index == 0 or entry.kind != :call or entry.depth > 0 or entry.jump
-    end)
-    |> Enum.map(&elem(&1, 0))
-  end
-
-  defp focus(entries, _target), do: entries
 
   defp chosen(entries, %{types: types, depth: depth}) do
     Enum.filter(entries, fn entry ->

@@ -44,6 +44,9 @@ defmodule ElixirScope.Instrumentation.Plan.Entry do
   @names @kinds |> Map.keys() |> Enum.sort()
   @keys [:module, :function, :clause, :line, :column, :kinds, :when, :custom, :id, :node, :pattern, :place]
 
+  @doc "All names of kinds, sorted."
+  def names, do: @names
+
   @doc "The plain kinds that names mean."
   def kinds(names) when is_list(names) do
     Enum.reduce_while(names, {:ok, []}, fn name, {:ok, kinds} ->

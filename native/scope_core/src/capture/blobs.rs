@@ -102,9 +102,7 @@ impl Blobs {
         }
         let rest = chunks.remainder();
         if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            self.put(at, u64::from_le_bytes(last));
+            self.put(at, last_word(rest));
             at += 1;
         }
         self.head.store(at, Ordering::Relaxed);
@@ -155,6 +153,20 @@ impl Blobs {
             dropped,
         }
     }
+}
+
+/// Fewer than eight bytes, with zeros behind them. Read in at most three pieces: copying them through memory would wait for
+/// itself.
+#[inline(always)]
+fn last_word(rest: &[u8]) -> u64 {
+    let len = rest.len();
+    if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        // They overlap, and agree where they do.
+        return u64::from(first) | u64::from(last) << (8 * (len - 4));
+    }
+    let at = |index: usize| rest.get(index).map_or(0, |byte| u64::from(*byte));
+    at(0) | at(1) << 8 | at(2) << 16
 }
 
 /// Adds one where only one thread writes: no locked instruction.

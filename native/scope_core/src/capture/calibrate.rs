@@ -85,16 +85,23 @@ impl Bench {
         best
     }
 
+    /// On another thread, as the collector does it: the memory comes back from another core. The thread ends here.
     fn drain(&mut self) {
-        for position in self.ring.tail()..self.ring.head() {
-            if let Some(record) = self.ring.read(position) {
-                self.ring.take_blob(&record, &mut self.scratch);
-            }
-        }
-        self.ring.release_until(self.ring.head());
+        let (ring, scratch) = (&self.ring, &mut self.scratch);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for position in ring.tail()..ring.head() {
+                    if let Some(record) = ring.read(position) {
+                        ring.take_blob(&record, scratch);
+                    }
+                }
+                ring.release_until(ring.head());
+            });
+        });
     }
 
-    pub fn costs(&mut self, rounds: u32) -> Costs {
+    /// `asked` is what a probe needs of the VM besides.
+    pub fn costs(&mut self, rounds: u32, asked: impl Fn()) -> Costs {
         let clock = Clock::new();
         let refusing = Gate::new(Settings {
             sampling: Sampling::of(0.0),
@@ -105,12 +112,15 @@ impl Bench {
         let mut refusing_dice = Dice::new(2, 0);
         Costs {
             enter: self.fastest(rounds, |capture, ring, literal| {
+                asked();
                 begin(capture, ring, literal, None);
             }),
             exit: self.fastest(rounds, |capture, ring, _| {
+                asked();
                 let _ = std::hint::black_box(capture.close(ring, closing(RecordKind::Exit, 0)));
             }),
             within: self.fastest(rounds, |capture, ring, literal| {
+                asked();
                 within(capture, ring, literal, None);
             }),
             gate_passed: self.fastest(rounds, |_, _, _| {
@@ -177,7 +187,7 @@ mod tests {
     #[test]
     fn everything_costs_something_and_values_more_than_none() {
         let mut bench = Bench::new().unwrap();
-        let costs = bench.costs(if cfg!(miri) { 1 } else { 4_096 });
+        let costs = bench.costs(if cfg!(miri) { 1 } else { 4_096 }, || ());
         let all = [
             costs.enter,
             costs.exit,

@@ -22,7 +22,7 @@ pub use budget::Budget;
 pub use control::{Order, Timing};
 pub use dice::Dice;
 pub use rate::{Bucket, Pace, Rate};
-pub use report::{GateReport, Status};
+pub use report::{GateReport, Share, Status};
 pub use rules::{CaptureChange, Change, Per, Scope, kind_name};
 pub use settings::{Priority, Sampling, Settings};
 pub use table::Gates;
@@ -65,9 +65,16 @@ impl Gate {
     /// Whether this arrival passes; counted either way. `eighths` says how full the thread's ring is.
     #[inline(always)]
     pub fn admit(&self, clock: &Clock, eighths: impl FnOnce() -> u8, dice: &mut Dice) -> Verdict {
+        // Most that is refused is refused by chance, or because the gate is shut: one word says so.
+        let roll = dice.roll();
+        let (version, first) = self.settings.first();
+        if let Some(why) = Settings::refuses_at_once(first, roll) {
+            self.tally.refuse(dice.lane(), why);
+            return Verdict::Refuse(why, version);
+        }
         let (version, words) = self.settings.read();
         let settings = Settings::from_words(words);
-        match self.judge(&settings, clock, eighths, dice) {
+        match self.judge(&settings, clock, eighths, roll) {
             Ok(now) => {
                 self.tally.pass(dice.lane(), now);
                 Verdict::Pass
@@ -86,7 +93,7 @@ impl Gate {
         settings: &Settings,
         clock: &Clock,
         eighths: impl FnOnce() -> u8,
-        dice: &mut Dice,
+        roll: u32,
     ) -> Result<Ticks, Refusal> {
         if !settings.enabled {
             return Err(Refusal::Disabled);
@@ -103,7 +110,7 @@ impl Gate {
         {
             return Err(Refusal::Expired);
         }
-        if !settings.sampling.is_all() && !settings.sampling.takes(dice.roll()) {
+        if !settings.sampling.is_all() && !settings.sampling.takes(roll) {
             return Err(Refusal::SampledOut);
         }
         if settings.priority != Priority::Critical && settings.priority.stands_back(eighths()) {

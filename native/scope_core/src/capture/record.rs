@@ -1,71 +1,74 @@
 //! What a probe writes: 32 bytes, fixed.
 
 use crate::capture::clock::Ticks;
+use crate::numbered::numbered;
 
-/// What happened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum RecordKind {
-    /// An activation begins; its token is the record's payload.
-    Enter = 1,
-    /// The activation of the token gives its value.
-    Exit = 2,
-    /// The activation of the token jumps.
-    Tail = 3,
-    /// A `try` begins, is left, or caught something.
-    TryEnter = 4,
-    TryLeave = 5,
-    Caught = 6,
-    /// The process died.
-    Down = 7,
-    /// The process was held back; the payload is for how many ticks.
-    Pause = 8,
-    /// A branch was reached, for the first time that counts.
-    Reach = 9,
+numbered! {
+    /// What happened.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[repr(u8)]
+    pub enum RecordKind {
+        /// An activation begins; its token is the record's payload.
+        Enter = 1,
+        /// The activation of the token gives its value.
+        Exit = 2,
+        /// The activation of the token jumps.
+        Tail = 3,
+        /// A `try` begins, is left, or caught something.
+        TryEnter = 4,
+        TryLeave = 5,
+        Caught = 6,
+        /// The process died.
+        Down = 7,
+        /// The process was held back; the payload is for how many ticks.
+        Pause = 8,
+        /// A branch was reached, for the first time that counts.
+        Reach = 9,
 
-    // Of an activation (the payload is its token, or 0: the innermost open one of the point's function).
-    /// A variable was bound; the blob is its value.
-    Bind = 10,
-    /// An expression gave a value.
-    Value = 11,
-    /// A branch was taken.
-    Choice = 12,
-    /// A message is about to be sent; the blob is a message.
-    Send = 13,
-    /// A message was taken: by a `receive`, or by a callback of OTP.
-    Receive = 14,
-    /// An exception was caught; the blob is its value.
-    Raise = 15,
-    /// The user's own code ran; the blob is what it gave.
-    Custom = 16,
-    /// Something that another source told: a log record, a telemetry event, a crash.
-    Note = 17,
+        // Of an activation (the payload is its token, or 0: the innermost open one of the point's function).
+        /// A variable was bound; the blob is its value.
+        Bind = 10,
+        /// An expression gave a value.
+        Value = 11,
+        /// A branch was taken.
+        Choice = 12,
+        /// A message is about to be sent; the blob is a message.
+        Send = 13,
+        /// A message was taken: by a `receive`, or by a callback of OTP.
+        Receive = 14,
+        /// An exception was caught; the blob is its value.
+        Raise = 15,
+        /// The user's own code ran; the blob is what it gave.
+        Custom = 16,
+        /// Something that another source told: a log record, a telemetry event, a crash.
+        Note = 17,
 
-    // Of a process, from the VM's own tracing.
-    MessageSent = 32,
-    MessageArrived = 33,
-    SentToNone = 34,
-    Spawn = 35,
-    Spawned = 36,
-    ProcessExit = 37,
-    Link = 38,
-    Unlink = 39,
-    Register = 40,
-    Unregister = 41,
-    /// Scheduled in, out.
-    In = 42,
-    Out = 43,
-    GcBegin = 44,
-    GcEnd = 45,
-    /// An uninstrumented function was left by an exception; the point is the function's.
-    ForeignError = 46,
-    /// A trace is taken away; the payload is its number.
-    TraceClosed = 47,
+        // Of a process, from the VM's own tracing.
+        MessageSent = 32,
+        MessageArrived = 33,
+        SentToNone = 34,
+        Spawn = 35,
+        Spawned = 36,
+        ProcessExit = 37,
+        Link = 38,
+        Unlink = 39,
+        Register = 40,
+        Unregister = 41,
+        /// Scheduled in, out.
+        In = 42,
+        Out = 43,
+        GcBegin = 44,
+        GcEnd = 45,
+        /// An uninstrumented function was left by an exception; the point is the function's.
+        ForeignError = 46,
+        /// A trace is taken away; the payload is its number.
+        TraceClosed = 47,
 
-    // Of the account of who reached what.
-    /// The process begins to work for the owner in the payload; that owner's work ends.
-    WorkBegin = 18,
-    WorkEnd = 19,
+        // Of the account of who reached what.
+        /// The process begins to work for the owner in the payload; that owner's work ends.
+        WorkBegin = 18,
+        WorkEnd = 19,
+    }
 }
 
 impl RecordKind {
@@ -76,47 +79,6 @@ impl RecordKind {
             .copied()
             .flatten()
     }
-
-    const ALL: [RecordKind; 35] = {
-        use RecordKind::*;
-        [
-            Enter,
-            Exit,
-            Tail,
-            TryEnter,
-            TryLeave,
-            Caught,
-            Down,
-            Pause,
-            Reach,
-            Bind,
-            Value,
-            Choice,
-            Send,
-            Receive,
-            Raise,
-            Custom,
-            Note,
-            MessageSent,
-            MessageArrived,
-            SentToNone,
-            Spawn,
-            Spawned,
-            ProcessExit,
-            Link,
-            Unlink,
-            Register,
-            Unregister,
-            In,
-            Out,
-            GcBegin,
-            GcEnd,
-            ForeignError,
-            WorkBegin,
-            WorkEnd,
-            TraceClosed,
-        ]
-    };
 
     const BY_BYTE: [Option<RecordKind>; 64] = {
         let mut table = [None; 64];

@@ -4,6 +4,8 @@
 //! The bytes that a probe writes and those of the event log differ in one thing: an atom is the VM's word there, and the
 //! core's number here. Saved ones have its text.
 
+use crate::numbered::numbered;
+
 /// What a token begins with. From `SMALL` on, the byte is an integer of 0..=127 itself.
 pub(super) mod tag {
     pub const EMPTY_LIST: u8 = 1;
@@ -30,42 +32,28 @@ pub(super) mod tag {
     pub const SMALL: u8 = 0x80;
 }
 
-/// The type of a term.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum Kind {
-    Integer = 1,
-    Float = 2,
-    Atom = 3,
-    Binary = 4,
-    Bitstring = 5,
-    List = 6,
-    Tuple = 7,
-    Map = 8,
-    Struct = 9,
-    Function = 10,
-    Pid = 11,
-    Port = 12,
-    Reference = 13,
+numbered! {
+    /// The type of a term.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[repr(u8)]
+    pub enum Kind {
+        Integer = 1,
+        Float = 2,
+        Atom = 3,
+        Binary = 4,
+        Bitstring = 5,
+        List = 6,
+        Tuple = 7,
+        Map = 8,
+        Struct = 9,
+        Function = 10,
+        Pid = 11,
+        Port = 12,
+        Reference = 13,
+    }
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
-        Kind::Integer,
-        Kind::Float,
-        Kind::Atom,
-        Kind::Binary,
-        Kind::Bitstring,
-        Kind::List,
-        Kind::Tuple,
-        Kind::Map,
-        Kind::Struct,
-        Kind::Function,
-        Kind::Pid,
-        Kind::Port,
-        Kind::Reference,
-    ];
-
     pub fn from_byte(byte: u8) -> Option<Kind> {
         Kind::ALL
             .get(usize::from(byte).checked_sub(1)?)
@@ -92,21 +80,21 @@ impl Kind {
     }
 }
 
-/// Which part of the budget a cut goes back to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum By {
-    Depth = 1,
-    Width = 2,
-    Bytes = 3,
-    Time = 4,
-    /// Only the shape was asked for.
-    Shape = 5,
+numbered! {
+    /// Which part of the budget a cut goes back to.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[repr(u8)]
+    pub enum By {
+        Depth = 1,
+        Width = 2,
+        Bytes = 3,
+        Time = 4,
+        /// Only the shape was asked for.
+        Shape = 5,
+    }
 }
 
 impl By {
-    pub const ALL: [By; 5] = [By::Depth, By::Width, By::Bytes, By::Time, By::Shape];
-
     pub fn from_byte(byte: u8) -> Option<By> {
         By::ALL.into_iter().find(|by| *by as u8 == byte)
     }

@@ -7,6 +7,7 @@
 pub mod format;
 mod portable;
 mod same;
+mod short;
 mod show;
 mod tokens;
 mod transcode;
@@ -15,6 +16,7 @@ mod walk;
 pub use format::{By, Kind, Size};
 pub use portable::{from_portable, portable};
 pub use same::{canonical, hash, same};
+pub use short::Short;
 pub use show::{Names, inspect, show};
 pub use tokens::{Token, Tokens};
 pub use transcode::{AtomWords, transcode};

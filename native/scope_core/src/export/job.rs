@@ -125,7 +125,9 @@ impl<W: Write> Job<W> {
             if page.is_empty() {
                 progress.passes += 1;
                 match exporter.pass(about, &mut sink)? {
-                    Pass::Again => *pages = Some(Pages::new(self.filter.clone())),
+                    Pass::Again => {
+                        *pages = pages.as_ref().map(|_| Pages::new(self.filter.clone()));
+                    }
                     Pass::Done => progress.done = true,
                 }
             }

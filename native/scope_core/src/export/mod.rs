@@ -11,6 +11,7 @@ mod flame;
 mod folded;
 mod item;
 mod job;
+mod joins;
 mod json;
 mod nested;
 mod otlp;

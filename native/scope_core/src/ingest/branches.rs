@@ -5,7 +5,7 @@
 
 use ahash::AHashMap;
 
-use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered};
+use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered, TailTarget};
 
 /// A branch inside a clause: where it is, and whether it was reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub struct Branch {
 pub(crate) struct Branches {
     /// By instrumented function.
     functions: AHashMap<FunctionKey, Vec<Branch>>,
+    /// By build, function and clause: the only function that its tail calls name; none where they differ, or do not say.
+    jumps: AHashMap<(u64, FunctionKey, u32), Option<FunctionKey>>,
     /// How many of the VM's points are taken in: numbers are only ever added.
     known: usize,
 }
@@ -37,10 +39,29 @@ impl Branches {
             match registered.info.kind {
                 PointKind::Clause => self.instrumented(registered.info.function),
                 PointKind::Branch => self.add(registered.info, false),
+                PointKind::Tail(target) => self.jump(&registered.info, target),
                 _ => {}
             }
         }
         self.known = points.len();
+    }
+
+    fn jump(&mut self, point: &PointInfo, target: TailTarget) {
+        let target = match target {
+            TailTarget::Function(function) => Some(function),
+            _ => None,
+        };
+        let clause = (point.build, point.function, point.clause);
+        let only = self.jumps.entry(clause).or_insert(target);
+        if *only != target {
+            *only = None;
+        }
+    }
+
+    /// The only function that the tail calls of a clause name.
+    pub fn only_jump(&self, clause: &PointInfo) -> Option<FunctionKey> {
+        let clause = (clause.build, clause.function, clause.clause);
+        self.jumps.get(&clause).copied().flatten()
     }
 
     pub fn instrumented(&mut self, function: FunctionKey) {

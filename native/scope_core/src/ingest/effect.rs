@@ -5,94 +5,71 @@ use serde::{Deserialize, Serialize};
 use crate::capture::points::{FunctionKey, Registered};
 use crate::capture::record::RecordKind;
 use crate::ingest::edges::EdgeTable;
+use crate::numbered::numbered;
 
 /// No edge, no reason.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What happened to an activation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum EventKind {
-    /// It began.
-    Enter = 0,
-    /// It gave a value.
-    Return = 1,
-    /// It jumped to another function.
-    Tail = 2,
-    /// An exception, throw or exit unwound it.
-    Error = 3,
-    /// Its process died.
-    Aborted = 4,
-    /// It ended, but the record of its end was dropped (a full ring), so nobody knows how or exactly when.
-    Lost = 5,
+numbered! {
+    /// What happened to an activation.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+    #[repr(u8)]
+    pub enum EventKind {
+        /// It began.
+        Enter = 0,
+        /// It gave a value.
+        Return = 1,
+        /// It jumped to another function.
+        Tail = 2,
+        /// An exception, throw or exit unwound it.
+        Error = 3,
+        /// Its process died.
+        Aborted = 4,
+        /// It ended, but the record of its end was dropped (a full ring), so nobody knows how or exactly when.
+        Lost = 5,
 
-    // What happened within an activation.
-    Binding = 6,
-    Expression = 7,
-    /// A branch was taken.
-    Branch = 8,
-    /// Instrumented code sends; a `receive` or a callback of OTP takes.
-    Sent = 9,
-    Received = 10,
-    /// An exception was caught.
-    Raised = 11,
-    Custom = 12,
-    /// What another source told.
-    Note = 13,
+        // What happened within an activation.
+        Binding = 6,
+        Expression = 7,
+        /// A branch was taken.
+        Branch = 8,
+        /// Instrumented code sends; a `receive` or a callback of OTP takes.
+        Sent = 9,
+        Received = 10,
+        /// An exception was caught.
+        Raised = 11,
+        Custom = 12,
+        /// What another source told.
+        Note = 13,
 
-    // What the VM's own tracing tells of a process.
-    MessageSent = 14,
-    MessageArrived = 15,
-    SentToNone = 16,
-    Spawn = 17,
-    Spawned = 18,
-    ProcessExit = 19,
-    Link = 20,
-    Unlink = 21,
-    Register = 22,
-    Unregister = 23,
-    ScheduledIn = 24,
-    ScheduledOut = 25,
-    GcBegin = 26,
-    GcEnd = 27,
+        // What the VM's own tracing tells of a process.
+        MessageSent = 14,
+        MessageArrived = 15,
+        SentToNone = 16,
+        Spawn = 17,
+        Spawned = 18,
+        ProcessExit = 19,
+        Link = 20,
+        Unlink = 21,
+        Register = 22,
+        Unregister = 23,
+        ScheduledIn = 24,
+        ScheduledOut = 25,
+        GcBegin = 26,
+        GcEnd = 27,
+    }
 }
 
-impl EventKind {
-    /// By number.
-    pub const ALL: [EventKind; 28] = {
-        use EventKind::*;
-        [
-            Enter,
-            Return,
-            Tail,
-            Error,
-            Aborted,
-            Lost,
-            Binding,
-            Expression,
-            Branch,
-            Sent,
-            Received,
-            Raised,
-            Custom,
-            Note,
-            MessageSent,
-            MessageArrived,
-            SentToNone,
-            Spawn,
-            Spawned,
-            ProcessExit,
-            Link,
-            Unlink,
-            Register,
-            Unregister,
-            ScheduledIn,
-            ScheduledOut,
-            GcBegin,
-            GcEnd,
-        ]
-    };
+/// `ALL` is indexed by number.
+const _: () = {
+    let mut at = 0;
+    while at < EventKind::ALL.len() {
+        assert!(EventKind::ALL[at] as usize == at);
+        at += 1;
+    }
+};
 
+impl EventKind {
     /// Whether it ends an activation.
     #[inline]
     pub fn is_end(self) -> bool {

@@ -13,7 +13,7 @@ use crate::sync::{Arc, Ordering};
 
 pub(super) const BUILD: u64 = 5;
 
-pub(super) fn function(number: u32) -> FunctionKey {
+pub(crate) fn function(number: u32) -> FunctionKey {
     FunctionKey {
         module: intern("Engine.Test"),
         name: intern(&format!("f{number}")),
@@ -36,14 +36,14 @@ pub(super) fn clause(number: u32) -> PointInfo {
 }
 
 /// A capture with a clock that counts, one ring, one store.
-pub(super) struct Rig {
+pub(crate) struct Rig {
     pub capture: Capture,
     pub ring: Arc<Ring>,
     pub store: Arc<RuntimeStore>,
 }
 
 /// Everybody lives.
-pub(super) struct Alive;
+pub(crate) struct Alive;
 
 impl Host for Alive {
     fn monitor(&mut self, _: u64) -> bool {

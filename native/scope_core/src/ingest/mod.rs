@@ -3,6 +3,7 @@
 pub mod attribution;
 mod branches;
 mod bytes;
+mod counted;
 mod edges;
 mod effect;
 mod engine;
@@ -23,6 +24,7 @@ mod warmth;
 
 pub use branches::Branch;
 pub use bytes::{Names, split};
+pub use counted::AllStats;
 pub use edges::{Edge, EdgeKind};
 pub use effect::EventKind;
 pub use engine::{Engine, EngineCounts};
@@ -40,9 +42,11 @@ pub use told::{Cursor, Question, Told};
 pub use warmth::{Warm, Warmth};
 
 #[cfg(all(test, not(loom)))]
-mod engine_test;
+pub(crate) mod engine_test;
 #[cfg(all(test, not(loom)))]
 mod foreign_test;
+#[cfg(all(test, not(loom)))]
+mod log_test;
 #[cfg(all(test, not(loom)))]
 mod model_test;
 #[cfg(all(test, not(loom)))]

@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use imbl::Vector;
 
 use crate::atoms::Atom;
-use crate::capture::points::{FunctionKey, PointInfo};
+use crate::capture::points::PointInfo;
 use crate::error::Result;
+use crate::ingest::counted::AllStats;
 use crate::ingest::edges::Edge;
 use crate::ingest::effect::{EventKind, NONE};
 use crate::ingest::log::{Blob, EventFilter, Row, Snapshot, Wanted};
 use crate::ingest::side::{SideView, now_ns};
-use crate::ingest::stats::CallStats;
 use crate::ingest::store::{Inner, RuntimeStore};
 
 /// One event of the log.
@@ -64,7 +64,9 @@ pub struct Reading<'a> {
 /// All that a store knows, at one moment.
 pub struct Moment<'a> {
     pub reading: Reading<'a>,
-    pub functions: Vec<(FunctionKey, CallStats)>,
+    /// Of every function that was entered; empty when it was not asked for.
+    pub functions: AllStats,
+    /// The same of observed calls.
     pub edges: Vec<Edge>,
     /// Events so far: what tells one moment from another.
     pub events: u64,
@@ -88,14 +90,20 @@ impl RuntimeStore {
         }
     }
 
-    /// The log, the counts of all functions, and the observed edges, of one moment.
-    pub fn moment(&self) -> Moment<'_> {
+    /// The log and, when they are wanted, the figures of all functions and the observed calls, of one moment.
+    pub fn moment(&self, functions: bool, edges: bool) -> Moment<'_> {
         self.expire(now_ns());
         let brought = self.side.read().view();
         self.read(|inner| Moment {
             reading: self.reading_of(inner, brought),
-            functions: inner.functions(),
-            edges: inner.tables.edges(|_, _| true),
+            functions: match functions {
+                true => self.counted.lock().at(inner),
+                false => AllStats::default(),
+            },
+            edges: match edges {
+                true => inner.tables.edges(|_, _| true),
+                false => Vec::new(),
+            },
             events: inner.events,
         })
     }
@@ -164,14 +172,14 @@ impl Reading<'_> {
         if let Some(after) = filter.after {
             match self.log.key(after)? {
                 Some(key) => wanted.after = Some(key),
-                None => wanted.first_id = after.saturating_add(1),
+                None => wanted.first_id = wanted.first_id.max(after.saturating_add(1)),
             }
         }
         if let Some(before) = filter.before {
             match self.log.key(before)? {
                 Some(key) => wanted.before = Some(key),
                 None => match before.checked_sub(1) {
-                    Some(last) => wanted.last_id = last,
+                    Some(last) => wanted.last_id = wanted.last_id.min(last),
                     None => return Ok(()),
                 },
             }

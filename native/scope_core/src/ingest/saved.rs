@@ -140,7 +140,9 @@ impl RuntimeStore {
             match fresh {
                 true => {
                     let numbers: Vec<u32> = (0..saved.points.len() as u32).collect();
-                    saved.log.restore(&mut inner.log, &numbers)?;
+                    // What memory has no room for goes to the disk, if there is one.
+                    let spill = |log: &mut _| self.keep_up_with(log);
+                    saved.log.restore(&mut inner.log, &numbers, spill)?;
                     inner.log.count_evicted(saved.evicted);
                 }
                 false => inner.log.count_evicted(saved.evicted.saturating_add(rows)),

@@ -91,9 +91,15 @@ impl SavedLog {
         Ok(rows)
     }
 
-    /// Puts all rows into an empty log; `points` are this store's numbers of the file's.
-    pub fn restore(&self, log: &mut Log, points: &[u32]) -> Result<()> {
+    /// Puts all rows into an empty log; `points` are this store's numbers of the file's. `between` is called block by block.
+    pub fn restore(
+        &self,
+        log: &mut Log,
+        points: &[u32],
+        mut between: impl FnMut(&mut Log),
+    ) -> Result<()> {
         for packed in &self.blocks {
+            between(log);
             let block = std::sync::Arc::new(self.block(packed, points.len())?);
             for number in 0..block.rows() {
                 let row = Block::row(&block, number);

@@ -94,7 +94,11 @@ impl SideLog {
                 0 => 0,
                 bytes => (bytes / PART).max(BYTES_MIN.min(bytes / 2)),
             },
-            events_max,
+            // The log keeps at least the other half.
+            events_max: match events_max {
+                u64::MAX => u64::MAX,
+                events => events.div_ceil(2),
+            },
             next: 0,
             evicted: 0,
         }
@@ -347,7 +351,7 @@ mod tests {
         assert!(log.bounds_ns().unwrap().0 > 0);
         assert_eq!(log.times.len() as u64, log.len());
         assert!(SideLog::new(0, u64::MAX).put(event(1, "note")).is_err());
-        let mut few = SideLog::new(BYTES_MIN, 10);
+        let mut few = SideLog::new(BYTES_MIN, 20);
         for at in 0..25 {
             few.put(event(at, "note")).unwrap();
         }

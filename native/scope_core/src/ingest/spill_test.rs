@@ -1,59 +1,11 @@
 //! Spilling: what went to the disk reads as what stayed; damage and a full disk are told, never hidden.
 
-use std::io;
 use std::sync::Arc;
-
-use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::ingest::engine_test::{Alive, Rig};
-use crate::ingest::{
-    Disk, DiskFile, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore, Spill,
-};
-
-/// A disk in memory, which can be full, or damaged.
-#[derive(Debug, Default)]
-struct Shelf {
-    files: Mutex<Vec<Arc<Paper>>>,
-    full: bool,
-}
-
-#[derive(Debug, Default)]
-struct Paper {
-    bytes: Mutex<Vec<u8>>,
-    full: bool,
-}
-
-impl Disk for Shelf {
-    fn create(&self) -> io::Result<Arc<dyn DiskFile>> {
-        let full = self.full;
-        let paper = Arc::new(Paper {
-            full,
-            ..Paper::default()
-        });
-        self.files.lock().push(Arc::clone(&paper));
-        Ok(paper)
-    }
-}
-
-impl DiskFile for Paper {
-    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.full {
-            return Err(io::Error::other("no space left"));
-        }
-        let mut all = self.bytes.lock();
-        all.truncate(at as usize);
-        all.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        let all = self.bytes.lock();
-        let from = all.get(at as usize..at as usize + into.len());
-        into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-}
+use crate::ingest::log_test::Shelf;
+use crate::ingest::{Disk, Event, EventFilter, EventKind, RuntimeLimits, RuntimeStore, Spill};
 
 /// A store with little memory beside one with plenty: both are told the same.
 fn run(shelf: &Arc<Shelf>, disk_bytes: u64) -> (Rig, Arc<RuntimeStore>) {
@@ -154,10 +106,8 @@ fn a_full_disk_and_a_small_one_keep_the_newest_and_count_the_rest() {
         "{small:?}"
     );
     assert_eq!(small.kept + small.evicted, 80_002);
-    let full = Arc::new(Shelf {
-        full: true,
-        ..Shelf::default()
-    });
+    let full = Arc::new(Shelf::default());
+    full.fill(true);
     let full = run(&full, 64 << 20).1.log_stats();
     assert!(full.spill_failures > 0 && full.evicted > 0, "{full:?}");
     assert_eq!(full.kept + full.evicted, 80_002);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, Registered};
 use crate::ingest::branches::{Branch, Branches};
+use crate::ingest::counted::Counted;
 use crate::ingest::edges::{Edge, EdgeKind};
 use crate::ingest::effect::{Batch, Effect, EventKind, NONE};
 use crate::ingest::log::{Bounds, Disk, Entry, Log, SpillCounts, Spiller};
@@ -97,6 +98,8 @@ pub struct RuntimeStore {
     pub(super) side: RwLock<SideLog>,
     spiller: Option<Mutex<Spiller>>,
     pub(super) spill: Arc<SpillCounts>,
+    /// What the last question computed.
+    pub(super) counted: Mutex<Counted>,
 }
 
 pub(crate) struct Inner {
@@ -129,7 +132,7 @@ impl RuntimeStore {
             dropped: 0,
             dropped_seen: 0,
         };
-        let spill = Arc::new(SpillCounts::default());
+        let spill = Arc::new(SpillCounts::new(limits.event_log_bytes));
         let spiller = |to: Spill| Mutex::new(Spiller::new(to.disk, to.bytes, Arc::clone(&spill)));
         RuntimeStore {
             inner: RwLock::new(inner),
@@ -139,6 +142,7 @@ impl RuntimeStore {
             )),
             spiller: limits.spill.map(spiller),
             spill,
+            counted: Mutex::default(),
         }
     }
 
@@ -159,28 +163,37 @@ impl RuntimeStore {
 
     /// Takes a batch of the engine's effects.
     pub(crate) fn apply(&self, batch: &Batch<'_>) {
-        self.apply_locked(batch);
-        self.keep_up();
+        let mut done = 0;
+        while done < batch.effects.len() {
+            done = self.apply_locked(batch, done);
+            self.keep_up();
+        }
     }
 
-    fn apply_locked(&self, batch: &Batch<'_>) {
+    /// From the `done`th effect on; where it ended, because memory is short while there is a disk, or at the end.
+    fn apply_locked(&self, batch: &Batch<'_>, done: usize) -> usize {
         let mut inner = self.inner.write();
         if inner.since == u64::MAX {
             inner.since = batch.first_event_id;
         }
         inner.branches.catch_up(batch.points);
-        for (event_id, effect) in (batch.first_event_id..).zip(batch.effects) {
+        for (at, effect) in batch.effects.iter().enumerate().skip(done) {
             let registered = batch.points.get(effect.point as usize);
             let info = registered
                 .and_then(Option::as_ref)
                 .map(|registered| &registered.info);
+            let event_id = batch.first_event_id + at as u64;
             inner.apply(event_id, effect, info, batch.blob(effect), |edge| {
                 let key = batch.edges.key(edge);
                 let function =
                     |number: u32| batch.functions.get(number as usize).copied().flatten();
                 Some((function(key.caller)?, function(key.callee)?, key.kind))
             });
+            if inner.log.takes_wish_for_disk() {
+                return at + 1;
+            }
         }
+        batch.effects.len()
     }
 
     /// A branch was reached. `points` are all that the VM has registered, by dense number.
@@ -197,6 +210,19 @@ impl RuntimeStore {
         self.read(|inner| functions.any(|function| inner.branches.was_instrumented(&function)))
     }
 
+    /// By their literals, the clauses (of these) whose tail calls name one function only, and which. What is known of
+    /// points of this VM; nothing where the store was read from a file.
+    pub fn only_jumps(&self, clauses: &[PointInfo]) -> AHashMap<u64, FunctionKey> {
+        self.read(|inner| {
+            let known = clauses
+                .iter()
+                .map(|clause| (clause.literal(), inner.branches.only_jump(clause)));
+            known
+                .filter_map(|(clause, to)| Some((clause, to?)))
+                .collect()
+        })
+    }
+
     /// The branches of a function in one build, with whether each was reached. Empty when it was instrumented without
     /// branches.
     pub fn branches(&self, function: &FunctionKey, build: u64) -> Vec<Branch> {
@@ -204,9 +230,17 @@ impl RuntimeStore {
     }
 
     /// A step towards the disk, when memory is short. Whoever ingests does it, without the store's lock.
-    fn keep_up(&self) {
+    pub(super) fn keep_up(&self) {
         if let Some(mut spiller) = self.spiller.as_ref().and_then(Mutex::try_lock) {
             spiller.turn(|work| work(&mut self.inner.write().log));
+        }
+    }
+
+    /// The same for whoever has the log already.
+    pub(super) fn keep_up_with(&self, log: &mut Log) {
+        if let Some(mut spiller) = self.spiller.as_ref().and_then(Mutex::try_lock) {
+            let log = std::cell::RefCell::new(log);
+            spiller.turn(|work| work(&mut log.borrow_mut()));
         }
     }
 
@@ -307,6 +341,11 @@ impl RuntimeStore {
             found.sort_by_key(|clause| (clause.point.clause, clause.point.build));
             found
         })
+    }
+
+    /// Where the log ends: one more than the newest event's id, and how many events were ever appended.
+    pub fn log_end(&self) -> (u64, u64) {
+        self.read(|inner| (inner.log.end_event_id(), inner.events))
     }
 
     /// What became of points, by their literals; of those that never reported, nothing.
@@ -474,6 +513,29 @@ impl Inner {
             .filter(|function| self.tables.calls_of(function) > 0)
             .count() as u64;
         totals
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl RuntimeStore {
+    /// An event of one process, as it would be ingested.
+    pub(crate) fn append_for_test(&self, event_id: u64, at_ns: u64) {
+        self.write(|inner| {
+            inner.events += 1;
+            inner.log.append(&Entry {
+                event_id,
+                at_ns,
+                process: 1,
+                process_word: 1,
+                token: 0,
+                point: NONE,
+                kind: EventKind::ScheduledIn,
+                inclusive_ns: 0,
+                opened: 0,
+                reason: NONE,
+                blob: &[],
+            });
+        });
     }
 }
 

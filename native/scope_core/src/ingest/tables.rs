@@ -179,6 +179,15 @@ impl Tables {
             .sum()
     }
 
+    /// Grows with everything that changes a function's figures.
+    pub fn stamp(&self, function: &FunctionSlot) -> u64 {
+        let clauses = function.clauses.iter();
+        let counters = clauses.map(|slot| &self.points[*slot as usize].counters);
+        counters
+            .map(|one| one.calls + one.ends.iter().sum::<u64>())
+            .sum()
+    }
+
     /// Sums over a function's clauses; `None` when none was entered.
     pub fn function_stats(&self, number: u32) -> Option<CallStats> {
         self.sum(&[number])

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use ahash::AHashMap;
 
 use crate::capture::points::FunctionKey;
-use crate::export::{Change, Item, Pages, Replay};
+use crate::export::{Change, Item, Pages, Peer, Replay};
 use crate::ingest::{EventFilter, EventKind, RuntimeStore};
 use crate::insight::cascades::{Cascades, Unwinding};
 use crate::insight::facts::FunctionFacts;
-use crate::insight::messages::Messages;
+use crate::insight::messages::{End, Messages};
 use crate::insight::processes::{Exit, Processes};
+use crate::insight::spread::{Ended, Spreads};
 use crate::insight::values::{Element, elements, new_state, outer};
 
 /// Which kinds of events were seen at all: what was off cannot have told anything.
@@ -24,7 +25,12 @@ pub struct Sources {
     pub receives: bool,
     pub spawns: bool,
     pub exits: bool,
+    /// Messages are told where they arrive: how many lie in a mailbox is known.
+    pub arrivals: bool,
 }
+
+/// A call of OTP, as messages are numbered.
+const CALL: u8 = 1;
 
 /// What keeps an answer from being whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +55,7 @@ struct Seat {
     collecting: Option<(u64, u64, bool)>,
     /// Words in use after the last collection.
     live_words: Option<u64>,
+    /// What its code was just about to send: the receiver (0: not known) and the key.
     sent: Option<(u64, u64)>,
     /// By frame, what its captured arguments told.
     arguments: Vec<Option<Vec<Element>>>,
@@ -60,10 +67,22 @@ impl Seat {
     }
 }
 
+/// A stretch of events that is being read: by their ids, so that what comes late is in it too, whatever its time.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    ids: (u64, u64),
+    /// The last one that was taken.
+    after: Option<u64>,
+    /// How many events the log had ever been given when it began.
+    appended: u64,
+}
+
 /// The sums over all events so far.
 #[derive(Default)]
 pub struct Analysis {
-    after: Option<u64>,
+    /// Every event with a smaller id was taken, or is gone.
+    next_id: u64,
+    pass: Option<Pass>,
     replay: Replay,
     seats: Vec<Seat>,
     numbers: AHashMap<FunctionKey, u32>,
@@ -71,6 +90,7 @@ pub struct Analysis {
     pub cascades: Cascades,
     pub messages: Messages,
     pub processes: Processes,
+    pub spreads: Spreads,
     pub sources: Sources,
     pub gap: Gap,
     pub events: u64,
@@ -79,32 +99,61 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Reads what is new in the log, for so long at most.
+    /// Reads what is new in the log, for so long at most. Each event is taken once: within a pass in the order of time, and what came
+    /// to the log after the pass began, however early it was stamped, in the next.
     pub fn catch_up(&mut self, store: &RuntimeStore, budget: Duration) {
         let until = Instant::now() + budget;
+        self.gap.behind = false;
+        while !self.gap.behind {
+            let began = self.pass.is_none();
+            let Some(pass) = self.pass.or_else(|| self.next_pass(store)) else {
+                break;
+            };
+            self.pass = Some(pass);
+            self.read(store, pass, until);
+            if began {
+                break;
+            }
+        }
+    }
+
+    fn next_pass(&self, store: &RuntimeStore) -> Option<Pass> {
+        let (end, appended) = store.log_end();
+        let last = end.checked_sub(1)?;
+        (last >= self.next_id).then_some(Pass {
+            ids: (self.next_id, last),
+            after: None,
+            appended,
+        })
+    }
+
+    fn read(&mut self, store: &RuntimeStore, mut pass: Pass, until: Instant) {
         let filter = EventFilter {
-            after: self.after,
+            ids: Some(pass.ids),
+            after: pass.after,
             ..EventFilter::default()
         };
         let mut pages = Pages::new(filter);
-        self.gap.behind = false;
         loop {
             let Ok(page) = pages.next(store) else {
                 // Some of it cannot be read back from the disk: what is told is of the rest, and says so.
                 self.gap.behind = true;
-                break;
+                return;
             };
-            if page.is_empty() {
-                break;
-            }
+            let Some(last) = page.last() else { break };
+            pass.after = Some(last.id);
+            self.pass = Some(pass);
             for item in &page {
                 self.take(item);
             }
             if Instant::now() >= until {
                 self.gap.behind = true;
-                break;
+                return;
             }
         }
+        self.pass = None;
+        self.next_id = pass.ids.1 + 1;
+        self.gap.missed = pass.appended.saturating_sub(self.events);
     }
 
     pub fn function(&self, key: &FunctionKey) -> Option<&FunctionFacts> {
@@ -124,18 +173,12 @@ impl Analysis {
         &mut self.functions[number as usize]
     }
 
-    /// Event ids number the stream of all events: what is not consecutive was dropped before it was read.
-    fn note_gap(&mut self, id: u64) {
-        if let Some(after) = self.after {
-            self.gap.missed += id.saturating_sub(after).saturating_sub(1);
-        }
-        self.after = Some(self.after.map_or(id, |after| after.max(id)));
-    }
-
     pub fn take(&mut self, item: &Item) {
-        self.note_gap(item.id);
         self.events += 1;
-        self.first_ns.get_or_insert(item.at_ns);
+        self.first_ns = Some(
+            self.first_ns
+                .map_or(item.at_ns, |first| first.min(item.at_ns)),
+        );
         self.last_ns = self.last_ns.max(item.at_ns);
         let change = self.replay.take(item);
         if self.seats.len() < self.replay.stacks.len() {
@@ -174,6 +217,10 @@ impl Analysis {
         self.settle(process);
         let frames = self.replay.frames(process);
         let function = frames[depth].point.function;
+        if depth == 0 {
+            self.processes.ran(item.process, function);
+        }
+        let frames = self.replay.frames(process);
         let outermost = !frames[..depth]
             .iter()
             .any(|frame| frame.point.function == function);
@@ -335,6 +382,15 @@ impl Analysis {
                 self.sent(item, process);
             }
             EventKind::Received => self.received(item, process),
+            EventKind::MessageArrived => self.arrived(item, process),
+            EventKind::Link | EventKind::Unlink => {
+                if let Some(other) = item.other() {
+                    match item.kind {
+                        EventKind::Link => self.spreads.linked(item.process, other),
+                        _ => self.spreads.unlinked(item.process, other),
+                    }
+                }
+            }
             EventKind::Spawn => self.spawn(item, process),
             EventKind::ProcessExit => self.exit(item, process),
             EventKind::Binding | EventKind::Expression => self.sources.values = true,
@@ -393,33 +449,61 @@ impl Analysis {
         }
     }
 
+    fn end_of(&self, item: &Item, process: u32, peer: Peer) -> End {
+        End {
+            function: self.owner(item, process),
+            process: item.process,
+            peer: peer.word,
+            key: peer.key,
+            tag: peer.tag,
+            at_ns: item.at_ns,
+        }
+    }
+
     fn sent(&mut self, item: &Item, process: u32) {
         self.sources.sends = true;
         let Some(peer) = item.message() else { return };
-        // A send in instrumented code is told by its probe and by the VM's tracing: once is enough.
+        // A send in instrumented code is told by its probe and by the VM's tracing: once is enough. Of a call the probe knows
+        // the request only; what the VM sends has the reference by which it is known where it is taken.
         let seat = &mut self.seats[process as usize];
         let told = seat.sent.take();
+        let mut again = false;
         if item.kind == EventKind::Sent {
             seat.sent = Some((peer.word, peer.key));
-        } else if told.is_some_and(|(_, key)| key == peer.key) {
-            return;
+        } else if let Some((word, key)) = told {
+            if key == peer.key {
+                return;
+            }
+            if peer.tag == CALL && (word == peer.word || word == 0) {
+                self.messages.unsent(word, key);
+                again = true;
+            }
         }
-        let from = self.owner(item, process);
-        if let Some(from) = from {
+        let end = self.end_of(item, process, peer);
+        if let Some(from) = end.function
+            && !again
+        {
             self.facts(from, item.at_ns).sent += 1;
         }
-        self.messages.sent(from, peer.word, peer.key, item.at_ns);
+        self.messages.sent(end);
+    }
+
+    fn arrived(&mut self, item: &Item, process: u32) {
+        self.sources.arrivals = true;
+        if let Some(peer) = item.message() {
+            let end = self.end_of(item, process, peer);
+            self.messages.arrived(end);
+        }
     }
 
     fn received(&mut self, item: &Item, process: u32) {
         self.sources.receives = true;
         let Some(peer) = item.message() else { return };
-        let to = self.owner(item, process);
-        if let Some(to) = to {
+        let end = self.end_of(item, process, peer);
+        if let Some(to) = end.function {
             self.facts(to, item.at_ns).received += 1;
         }
-        self.messages
-            .received(to, item.process, peer.key, peer.tag, item.at_ns);
+        self.messages.received(end);
     }
 
     fn spawn(&mut self, item: &Item, process: u32) {
@@ -430,6 +514,7 @@ impl Analysis {
         }
         if let Some(child) = item.other() {
             self.processes.spawned(item.process, by, child, item.at_ns);
+            self.spreads.spawned(item.process, item.at_ns);
         }
     }
 
@@ -440,7 +525,20 @@ impl Analysis {
             matches!(text, ":normal" | ":shutdown") || text.starts_with("{:shutdown,")
         });
         let exit = if normal { Exit::Normal } else { Exit::Failed };
-        self.processes.ended(item.process, exit, reason, item.at_ns);
+        let (parent, known) = self.processes.known(item.process);
+        let function = self.top(process).or(known);
+        let minded = parent.is_some_and(|parent| self.spreads.is_linked(item.process, parent));
+        self.spreads.ended(&Ended {
+            process: item.process,
+            parent,
+            function,
+            reason: reason.as_deref(),
+            failed: !normal,
+            at_ns: item.at_ns,
+        });
+        self.messages.ended(item.process);
+        self.processes
+            .ended(item.process, exit, reason, minded, item.at_ns);
         self.settle(process);
         if self.replay.frames(process).is_empty() {
             self.seats[process as usize] = Seat::default();
@@ -448,3 +546,7 @@ impl Analysis {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "analysis_test.rs"]
+mod tests;

@@ -11,12 +11,14 @@ mod confidence;
 mod facts;
 mod messages;
 mod processes;
+mod spread;
 mod values;
 
 pub use analysis::{Analysis, Gap, Sources};
 pub use bursts::Buckets;
-pub use cascades::{Cascade, Cascades};
+pub use cascades::{Cascade, Cascades, Seen};
 pub use confidence::{confidence, wilson_half_width};
 pub use facts::{Collections, Concurrency, FunctionFacts, Scheduling};
-pub use messages::{Flow, FlowKey};
+pub use messages::{Flow, FlowKey, Inbox, Replies};
 pub use processes::{Exit, ProcessEvent, Spawns};
+pub use spread::{How, Spread};

@@ -61,6 +61,8 @@ struct Child {
     parent: u64,
     by: Option<FunctionKey>,
     began_ns: u64,
+    /// The first instrumented function that ran in it.
+    home: Option<FunctionKey>,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Processes {
                     parent,
                     by,
                     began_ns: at_ns,
+                    home: None,
                 },
             );
         } else {
@@ -106,7 +109,31 @@ impl Processes {
         }
     }
 
-    pub fn ended(&mut self, process: u64, exit: Exit, reason: Option<String>, at_ns: u64) {
+    /// A function began in a process that ran nothing else.
+    #[inline]
+    pub fn ran(&mut self, process: u64, function: FunctionKey) {
+        if let Some(child) = self.children.get_mut(&process) {
+            child.home.get_or_insert(function);
+        }
+    }
+
+    /// Who started a process, and the function that it is known by: the first that ran in it, or the one that started it.
+    pub fn known(&self, process: u64) -> (Option<u64>, Option<FunctionKey>) {
+        match self.children.get(&process) {
+            Some(child) => (Some(child.parent), child.home.or(child.by)),
+            None => (None, None),
+        }
+    }
+
+    /// `minded`: the parent was linked to it. Who is not does not start another in its place.
+    pub fn ended(
+        &mut self,
+        process: u64,
+        exit: Exit,
+        reason: Option<String>,
+        minded: bool,
+        at_ns: u64,
+    ) {
         let Some(child) = self.children.remove(&process) else {
             return;
         };
@@ -116,7 +143,7 @@ impl Processes {
         spawns.lived_ns += at_ns.saturating_sub(child.began_ns);
         if exit == Exit::Failed {
             spawns.failed += 1;
-            if self.failed.len() < CHILDREN_MAX {
+            if minded && self.failed.len() < CHILDREN_MAX {
                 self.failed.insert(child.parent, (process, at_ns));
             }
             self.tell(ProcessEvent::Ended {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::atoms::existing;
-use crate::query::vector::{Missing, Vector, atom_text};
+use crate::query::vector::{MISSING, Missing, Vector, atom_text};
 use crate::value::Value;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -230,12 +230,12 @@ pub fn within(column: &Vector, values: &[Value]) -> Vector {
         }
         Vector::Atom(codes) => {
             let known: ahash::AHashSet<&[u8]> = values.iter().filter_map(present_text).collect();
-            let mut last = (u32::MAX, false);
+            let mut last = (MISSING, false);
             let mut of = |code: &u32| {
-                if *code != last.0 {
+                if *code != last.0 && *code != MISSING {
                     last = (*code, known.contains(atom_text(*code)));
                 }
-                *code != u32::MAX && last.1
+                *code != MISSING && last.1
             };
             codes.iter().map(&mut of).collect()
         }

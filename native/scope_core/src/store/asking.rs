@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use crate::capture::points::FunctionKey;
 use crate::error::{Error, Result};
-use crate::ingest::{CallStats, Moment};
+use crate::ingest::Moment;
 use crate::query::{
     Aggregate, AnswerColumn, Catalogue, Context, Expr, ExprOp, Found, Grouping, Item, Key, Select,
     Step, plan, planned, run, sql,
 };
 use crate::store::columns::Cell;
 use crate::store::repository::Repository;
-use crate::store::tables::{Schema, Sources, StoreTables};
+use crate::store::tables::{Schema, Sources, StoreTables, schema};
 use crate::store::view::{PointsOf, View};
 
 /// A step of an expression as the DSL writes it: columns and aggregates are still names.
@@ -81,14 +80,13 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
         Asked::Sql(text) => sql::parse(&text, &Schema)?,
         Asked::Spec(spec) => select_of(*spec)?,
     };
-    let moment = repository.runtime().moment();
     let Moment {
         reading,
         functions,
         edges,
         events,
-    } = moment;
-    let view = View::at(&repository, asking.points, stats(functions), &edges);
+    } = moment_for(&repository, &select);
+    let view = View::at(&repository, asking.points, functions, &edges);
     let sources = Sources::new(&view, reading, asking.pid_text);
     let tables = StoreTables::new(&view, &sources, edges)?;
     let context = Context::new(asking.timeout, asking.bytes_max, asking.wanted);
@@ -137,8 +135,15 @@ pub fn answer(repository: &Repository, asked: Asked, asking: &Asking<'_>) -> Res
     })
 }
 
-fn stats(functions: Vec<(FunctionKey, CallStats)>) -> ahash::AHashMap<FunctionKey, CallStats> {
-    functions.into_iter().collect()
+/// What of a run the question looks at, all at one moment.
+fn moment_for<'r>(repository: &'r Repository, select: &Select) -> Moment<'r> {
+    let of_run = |(table, column): &(usize, std::sync::Arc<str>)| {
+        schema::table(&select.tables[*table].name).is_ok_and(|info| info.is_of_run(column))
+    };
+    let any_of_run = select.columns.iter().any(of_run);
+    let any_costly = select.infos.iter().any(|info| info.costly);
+    let calls = select.tables.iter().any(|table| table.name == "edges");
+    repository.runtime().moment(any_of_run, calls || any_costly)
 }
 
 fn cells(

@@ -1,22 +1,26 @@
 //! What was learnt of functions by observing them, as the structs of the Elixir side.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use ahash::AHashMap;
 
 use crate::atoms::Atom;
 use crate::capture::points::FunctionKey;
-use crate::ingest::{CallStats, EventKind};
-use crate::insight::{Analysis, FunctionFacts, ProcessEvent, Sources, confidence};
+use crate::ingest::CallStats;
+use crate::insight::{FunctionFacts, Sources, confidence};
 use crate::store::coverage::function_coverage;
+use crate::store::insights_between::{cascades, flows, spawned, supervised};
 use crate::store::locate::runtime_key;
 use crate::store::record::ModuleRecord;
 use crate::store::structs::{date_time, key_value, structure, us, word};
-use crate::store::view::View;
+use crate::store::view::{Shares, View};
 use crate::value::Value;
 
 /// What one reader may spend on events that came since the last one; the rest is for the next.
 const CATCH_UP: Duration = Duration::from_secs(2);
 const HOTSPOTS: usize = 10;
-const LIST_MAX: usize = 50;
+pub(super) const LIST_MAX: usize = 50;
 /// A function that ran less than once for so many calls of its module's busiest ran rarely.
 const RARELY: u64 = 1_000;
 const WORD_BYTES: u64 = size_of::<usize>() as u64;
@@ -67,19 +71,19 @@ const CALLER: &str =
     "only people know: store it with ElixirScope.ASTRepository.update_runtime_insights/3";
 const COVERAGE: &str = "the repository does not hold its source, or it was not instrumented";
 
-fn atom_or_nil(atom: Option<Atom>) -> Value {
+pub(super) fn atom_or_nil(atom: Option<Atom>) -> Value {
     atom.map_or_else(Value::nil, Value::Atom)
 }
 
-fn list<T>(items: impl IntoIterator<Item = T>, value: impl FnMut(T) -> Value) -> Value {
+pub(super) fn list<T>(items: impl IntoIterator<Item = T>, value: impl FnMut(T) -> Value) -> Value {
     Value::List(items.into_iter().map(value).collect())
 }
 
-fn made(name: &str, fields: Vec<(&str, Value)>) -> Value {
+pub(super) fn made(name: &str, fields: Vec<(&str, Value)>) -> Value {
     structure(&format!("ElixirScope.ASTRepository.{name}"), fields)
 }
 
-fn maybe_key(key: Option<FunctionKey>) -> Value {
+pub(super) fn maybe_key(key: Option<FunctionKey>) -> Value {
     key.map_or_else(Value::nil, |key| key_value(&key))
 }
 
@@ -105,6 +109,7 @@ pub fn insights(
             receives,
             spawns,
             exits,
+            arrivals,
             ..
         } = analysis.sources;
         let calls = !facts.is_empty();
@@ -112,16 +117,20 @@ pub fn insights(
             fields: Vec::new(),
             unknown: Vec::new(),
         };
-        all.put("hotspots", !stats.is_empty(), || hotspots(stats, whole), CALLS);
+        let sampled = Sampled::of(view, stats);
+        all.put("hotspots", !stats.is_empty(), || hotspots(stats, whole, &sampled), CALLS);
         let cold = record.map(|(record, function)| cold(view, stats, record, function));
         all.put("cold_code", cold.is_some(), || cold.unwrap_or_else(Value::nil), COVERAGE);
         all.put("temporal_patterns", calls, || list(&facts, |facts| temporal(facts, analysis.last_ns)), CALLS);
         all.put("concurrency_patterns", calls, || list(&facts, |facts| concurrent(facts)), CALLS);
         all.put("exception_patterns", calls, || exceptions(&facts), CALLS);
-        all.put("failure_cascades", calls, || cascades(analysis, &own), CALLS);
+        all.put("failure_cascades", calls, || cascades(analysis, &own, spawns && exits), CALLS);
+        if calls && !(spawns && exits) {
+            all.unknown.push(("cascades_of_processes", SPAWNS));
+        }
         all.put("memory_allocations", collections, || memory(&facts), GC);
         all.put("gc_impact", collections, || gc(&facts), GC);
-        all.put("message_flows", sends && receives, || flows(analysis, &own), MESSAGES);
+        all.put("message_flows", sends && receives, || flows(analysis, &own, arrivals), MESSAGES);
         all.put("process_spawning", spawns, || spawned(analysis, &own), SPAWNS);
         all.put("supervision_events", spawns && exits, || supervised(analysis, &own), SPAWNS);
         all.put("state_mutations", values, || mutations(&facts), VALUES);
@@ -153,25 +162,76 @@ pub fn insights(
     })
 }
 
-fn hotspots(stats: &Stats, whole: u64) -> Value {
-    let mut hot: Vec<_> = stats.iter().filter(|(_, one)| one.self_ns > 0).collect();
-    hot.sort_by(|a, b| b.1.self_ns.cmp(&a.1.self_ns).then_with(|| a.0.cmp(&b.0)));
-    list(hot.into_iter().take(HOTSPOTS), |(key, one)| {
-        made(
-            "Hotspot",
-            vec![
-                ("function", key_value(key)),
-                ("calls", Value::count(one.calls)),
-                ("self_us", us(one.self_ns)),
-                ("total_us", us(one.total_ns)),
-                (
-                    "self_share",
-                    Value::Float(one.self_ns as f64 / whole.max(1) as f64),
-                ),
-                ("p95_us", one.p95_ns.map_or_else(Value::nil, us)),
-            ],
-        )
-    })
+/// Of functions whose gates refused calls: how many passed and how many came.
+struct Sampled(AHashMap<Atom, Arc<Shares>>);
+
+impl Sampled {
+    fn of(view: &View<'_>, stats: &Stats) -> Self {
+        let mut modules: Vec<Atom> = stats.iter().map(|(key, _)| key.module).collect();
+        modules.sort_unstable();
+        modules.dedup();
+        let all = modules
+            .into_iter()
+            .map(|module| (module, view.sampled(module)));
+        Sampled(all.collect())
+    }
+
+    fn get(&self, key: &FunctionKey) -> Option<(u64, u64)> {
+        self.0.get(&key.module)?.get(key).copied()
+    }
+
+    /// What recorded figures are to be multiplied with; 1 where all is recorded.
+    fn scale(&self, key: &FunctionKey) -> f64 {
+        match self.get(key) {
+            Some((passed, seen)) if passed > 0 => seen as f64 / passed as f64,
+            _ => 1.0,
+        }
+    }
+
+    /// How often a function was called, of which so many were recorded.
+    fn calls(&self, key: &FunctionKey, recorded: u64) -> u64 {
+        match self.get(key) {
+            Some((0, seen)) => seen,
+            _ => (recorded as f64 * self.scale(key)).round() as u64,
+        }
+    }
+}
+
+fn hotspots(stats: &Stats, whole: u64, sampled: &Sampled) -> Value {
+    let scaled = |(key, one): &(FunctionKey, CallStats)| {
+        let scale = sampled.scale(key);
+        (*key, *one, scale, one.self_ns as f64 * scale)
+    };
+    let mut hot: Vec<_> = stats
+        .iter()
+        .filter(|(_, one)| one.self_ns > 0)
+        .map(scaled)
+        .collect();
+    hot.sort_by(|a, b| b.3.total_cmp(&a.3).then_with(|| a.0.cmp(&b.0)));
+    // What of these was not recorded is in the whole, too.
+    let more: f64 = hot
+        .iter()
+        .map(|(_, one, _, self_ns)| self_ns - one.self_ns as f64)
+        .sum();
+    let whole = (whole as f64 + more).max(1.0);
+    list(
+        hot.into_iter().take(HOTSPOTS),
+        |(key, one, scale, self_ns)| {
+            made(
+                "Hotspot",
+                vec![
+                    ("function", key_value(&key)),
+                    ("calls", Value::count(sampled.calls(&key, one.calls))),
+                    ("self_us", Value::Float(self_ns / 1e3)),
+                    ("total_us", Value::Float(one.total_ns as f64 * scale / 1e3)),
+                    ("self_share", Value::Float(self_ns / whole)),
+                    ("p95_us", one.p95_ns.map_or_else(Value::nil, us)),
+                    ("recorded", Value::count(one.calls)),
+                    ("estimated", Value::bool(sampled.get(&key).is_some())),
+                ],
+            )
+        },
+    )
 }
 
 /// Instrumented functions of the module that never ran, or next to never.
@@ -179,7 +239,13 @@ fn cold(view: &View<'_>, stats: &Stats, record: &ModuleRecord, only: Option<u32>
     let Some((unit, _, module)) = record.definition() else {
         return Value::nil();
     };
-    let busiest = stats.iter().map(|(_, one)| one.calls).max().unwrap_or(0);
+    let mut sampled = Sampled::of(view, stats);
+    sampled.0.insert(record.name, view.sampled(record.name));
+    let busiest = stats
+        .iter()
+        .map(|(key, one)| sampled.calls(key, one.calls))
+        .max();
+    let busiest = busiest.unwrap_or(0);
     let runtime = view.repository.runtime();
     let mut cold = Vec::new();
     for function in module.functions.clone() {
@@ -195,6 +261,7 @@ fn cold(view: &View<'_>, stats: &Stats, record: &ModuleRecord, only: Option<u32>
             .iter()
             .find(|(own, _)| *own == key)
             .map_or(0, |(_, one)| one.calls);
+        let calls = sampled.calls(&key, calls);
         if calls.saturating_mul(RARELY) < busiest.max(1) {
             let how = if calls == 0 { "never" } else { "rarely" };
             cold.push(made(
@@ -334,29 +401,6 @@ pub fn error_patterns(view: &View<'_>, stats: &Stats) -> Value {
     })
 }
 
-fn cascades(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
-    let found = analysis.cascades.of(own);
-    list(found.into_iter().take(LIST_MAX), |(cascade, seen)| {
-        let kind = if cascade.kind == EventKind::Aborted {
-            "aborted"
-        } else {
-            "error"
-        };
-        made(
-            "FailureCascade",
-            vec![
-                ("kind", word(kind)),
-                ("reason", atom_or_nil(cascade.reason)),
-                ("path", list(&cascade.path, key_value)),
-                ("path_cut", Value::bool(cascade.cut)),
-                ("count", Value::count(seen.count)),
-                ("depth_max", Value::count(seen.depth_max)),
-                ("last_at", date_time(seen.last_ns)),
-            ],
-        )
-    })
-}
-
 fn bytes(words: u64) -> Value {
     Value::count(words.saturating_mul(WORD_BYTES))
 }
@@ -427,79 +471,6 @@ fn gc(facts: &[&FunctionFacts]) -> Value {
                 ("major", Value::count(it.collections.major)),
                 ("total_us", us(it.collections.ns)),
                 ("share_of_self_time", Value::Float(share.min(1.0))),
-            ],
-        )
-    })
-}
-
-const TAGS: [&str; 7] = ["plain", "call", "cast", "reply", "down", "exit", "system"];
-
-fn flows(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
-    let found = analysis.messages.of(own);
-    list(found.into_iter().take(LIST_MAX), |(key, flow)| {
-        made(
-            "ObservedFlow",
-            vec![
-                ("from", maybe_key(key.from)),
-                ("to", maybe_key(key.to)),
-                ("kind", word(TAGS[usize::from(key.tag).min(6)])),
-                ("count", Value::count(flow.count)),
-                ("mean_wait_us", us(flow.wait_ns / flow.count.max(1))),
-                ("max_wait_us", us(flow.wait_max_ns)),
-            ],
-        )
-    })
-}
-
-fn spawned(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
-    list(analysis.processes.spawns_of(own), |(key, it)| {
-        let life = it.lived_ns.checked_div(it.ended).map_or(Value::nil(), us);
-        made(
-            "ProcessSpawn",
-            vec![
-                ("function", key_value(&key)),
-                ("count", Value::count(it.count)),
-                ("ended", Value::count(it.ended)),
-                ("failed", Value::count(it.failed)),
-                ("mean_life_us", life),
-                ("most_alive", Value::count(it.alive_most)),
-            ],
-        )
-    })
-}
-
-fn supervised(analysis: &Analysis, own: &dyn Fn(&FunctionKey) -> bool) -> Value {
-    let by = |event: &ProcessEvent| match event {
-        ProcessEvent::Ended { by, .. } | ProcessEvent::Restarted { by, .. } => *by,
-    };
-    let found = analysis.processes.events.iter();
-    let found = found.filter(|event| by(event).is_some_and(|key| own(&key)));
-    list(found.take(LIST_MAX), |event| {
-        let (kind, at_ns, reason, after) = match event {
-            ProcessEvent::Ended { at_ns, reason, .. } => ("failed", *at_ns, reason.clone(), None),
-            ProcessEvent::Restarted {
-                at_ns, after_ns, ..
-            } => ("restarted", *at_ns, None, Some(*after_ns)),
-        };
-        made(
-            "SupervisionEvent",
-            vec![
-                ("kind", word(kind)),
-                ("at", date_time(at_ns)),
-                ("function", maybe_key(by(event))),
-                (
-                    "reason",
-                    reason.map_or_else(Value::nil, |text| Value::text(&text)),
-                ),
-                ("after_us", after.map_or_else(Value::nil, us)),
-                (
-                    "certainty",
-                    word(if kind == "failed" {
-                        "exact"
-                    } else {
-                        "inferred"
-                    }),
-                ),
             ],
         )
     })

@@ -14,12 +14,14 @@ mod data_flow;
 mod dependency_answer;
 mod files;
 mod findings;
+mod function_fields;
 mod function_row;
 mod graph_answer;
 mod graphs;
 mod history;
 mod import;
 mod insights;
+mod insights_between;
 mod locate;
 mod meaning;
 mod module_row;
@@ -69,7 +71,7 @@ pub use snapshot::Snapshot;
 pub use stats::{Health, Stats};
 pub use structs::{date_time, structure, word};
 pub use tables::{EVENT_TYPES, Schema, Sources, StoreTables, TABLES, TableInfo};
-pub use view::{PointsOf, View};
+pub use view::{LivePoint, PointsOf, View};
 pub use write::{FunctionWrite, Mode, ModuleWrite};
 
 #[cfg(test)]

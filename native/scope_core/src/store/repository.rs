@@ -222,6 +222,11 @@ impl Repository {
         Ok(read(&self.shared.state.load_full()))
     }
 
+    /// Whether any function was renamed since it was observed.
+    pub(super) fn has_former_names(&self) -> bool {
+        self.with(|state| !state.history.former_names.is_empty())
+    }
+
     /// The names under which the runtime knew a function before it was renamed.
     pub fn former_names(&self, key: &FunctionKey) -> Vec<FunctionKey> {
         self.with(|state| state.history.former_names(key).to_vec())

@@ -1,13 +1,13 @@
 //! What a reader sees of the store: the records, what was observed, and the points of this VM.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use ahash::AHashMap;
 
 use crate::atoms::Atom;
 use crate::capture::points::{FunctionKey, PointInfo, PointKind, TailTarget};
-use crate::ingest::{CallStats, Edge};
+use crate::ingest::{AllStats, CallStats, Edge};
 use crate::store::locate::runtime_key;
 use crate::store::processes::Processes;
 use crate::store::record::ModuleRecord;
@@ -15,16 +15,28 @@ use crate::store::repository::Repository;
 use crate::store::structs::{key_value, structure, word};
 use crate::value::Value;
 
-/// The points of a module, with whether each may report.
-pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<(PointInfo, bool)>;
+/// A point of this VM: whether it may report, and of a gate that it has, how many passed and how many came.
+#[derive(Clone, Copy, Debug)]
+pub struct LivePoint {
+    pub info: PointInfo,
+    pub on: bool,
+    pub gate: Option<(u64, u64)>,
+}
+
+/// By function: how many calls passed its gates, and how many came.
+pub type Shares = AHashMap<FunctionKey, (u64, u64)>;
+
+/// The points of a module.
+pub type PointsOf<'a> = &'a dyn Fn(Atom) -> Vec<LivePoint>;
 
 /// One reading. What is looked up for every row is fetched once.
 pub struct View<'a> {
     pub repository: &'a Repository,
     points: PointsOf<'a>,
-    stats: OnceCell<AHashMap<FunctionKey, CallStats>>,
+    stats: OnceCell<AllStats>,
     edges: OnceCell<AHashMap<FunctionKey, Vec<Edge>>>,
     processes: OnceCell<Arc<Processes>>,
+    sampled: RefCell<AHashMap<Atom, Arc<Shares>>>,
     /// Whole scans want everything at once; a single record asks for what it needs.
     bulk: bool,
 }
@@ -37,6 +49,7 @@ impl<'a> View<'a> {
             stats: OnceCell::new(),
             edges: OnceCell::new(),
             processes: OnceCell::new(),
+            sampled: RefCell::default(),
             bulk: false,
         }
     }
@@ -52,7 +65,7 @@ impl<'a> View<'a> {
     pub fn at(
         repository: &'a Repository,
         points: PointsOf<'a>,
-        stats: AHashMap<FunctionKey, CallStats>,
+        stats: AllStats,
         edges: &[Edge],
     ) -> Self {
         let view = View::of_many(repository, points);
@@ -71,10 +84,13 @@ impl<'a> View<'a> {
         if !self.bulk {
             return self.repository.runtime().function_stats(key);
         }
-        let all = self
-            .stats
-            .get_or_init(|| self.repository.runtime().functions().into_iter().collect());
-        all.get(key).copied()
+        self.all_stats().get(key).copied()
+    }
+
+    /// By the names under which they were observed.
+    pub fn all_stats(&self) -> &AllStats {
+        let fetch = || Arc::new(self.repository.runtime().functions().into_iter().collect());
+        self.stats.get_or_init(fetch)
     }
 
     /// Supervision and messages of all sources.
@@ -147,10 +163,29 @@ impl<'a> View<'a> {
         wanted: impl Fn(&PointInfo) -> bool,
     ) -> Vec<Value> {
         let all = (self.points)(record.name);
-        let wanted = all.into_iter().filter(|(point, _)| wanted(point));
+        let wanted = all.into_iter().filter(|point| wanted(&point.info));
         wanted
-            .map(|(point, on)| self.point_value(record, &point, on))
+            .map(|point| self.point_value(record, &point.info, point.on))
             .collect()
+    }
+
+    /// By function of a module: of how many calls how many passed its gates. Functions without gates, or of which none was refused,
+    /// are not in it.
+    pub fn sampled(&self, module: Atom) -> Arc<Shares> {
+        if let Some(known) = self.sampled.borrow().get(&module) {
+            return Arc::clone(known);
+        }
+        let mut all = Shares::new();
+        for point in (self.points)(module) {
+            if let (PointKind::Clause, Some((passed, seen))) = (point.info.kind, point.gate) {
+                let sum = all.entry(point.info.function).or_default();
+                *sum = (sum.0 + passed, sum.1 + seen);
+            }
+        }
+        all.retain(|_, (passed, seen)| passed != seen);
+        let all = Arc::new(all);
+        self.sampled.borrow_mut().insert(module, Arc::clone(&all));
+        all
     }
 
     pub fn has_points(&self, record: &ModuleRecord) -> bool {

@@ -38,12 +38,16 @@ pub enum Basis {
     BeforeRecording,
     /// Records were dropped.
     Gaps,
+    /// A gate held some calls back, so one in between may be missing.
+    Sampled,
     /// Several messages look the same and cannot be told apart.
     Ambiguous,
     /// Equal ones waited, and not all of them are known to have been taken: code without probes may have.
     Unaccounted,
     /// The last thing before it in the same process.
     Before,
+    /// The caller has not shown itself since: an exception that code without probes caught may have ended it.
+    CallerUnseen,
     /// It came next in the process that waited for it.
     Next,
     /// The two were linked, and one died right after the other.
@@ -82,9 +86,11 @@ impl Basis {
             Basis::SenderUnknown => "sender_unknown",
             Basis::BeforeRecording => "before_recording",
             Basis::Gaps => "gaps",
+            Basis::Sampled => "sampled",
             Basis::Ambiguous => "ambiguous",
             Basis::Unaccounted => "unaccounted",
             Basis::Before => "before",
+            Basis::CallerUnseen => "caller_unseen",
             Basis::Next => "next",
             Basis::Linked => "linked",
         }

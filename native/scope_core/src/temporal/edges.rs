@@ -1,8 +1,13 @@
 //! The causality graph of a window: every edge, with what it stands on.
 
-use ahash::AHashMap;
+use std::collections::VecDeque;
 
+use ahash::{AHashMap, AHashSet};
+
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
+use crate::temporal::deaths::Deaths;
 use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::Messages;
 use crate::temporal::window::Window;
@@ -82,24 +87,32 @@ pub struct Causality {
 }
 
 impl Causality {
-    pub fn of(window: &Window, messages: &Messages) -> Self {
+    /// Errors: `Timeout`.
+    pub fn of(window: &Window, messages: &Messages, budget: &Budget<'_>) -> Result<Self> {
+        let calls = (0..).zip(&messages.all);
+        let calls = calls.filter(|(_, message)| message.tag == Tag::Call);
         let mut edges = Builder {
             window,
             messages,
             edges: Vec::new(),
+            calls: calls
+                .clone()
+                .map(|(number, call)| ((call.receiver, call.key), number))
+                .collect(),
+            waited: calls.map(|(_, call)| (call.sender, call.key)).collect(),
         }
-        .build();
+        .build(budget)?;
         let count = window.len();
         edges.sort_by_key(|edge| (edge.to, edge.from, edge.kind));
         edges.dedup_by_key(|edge| (edge.to, edge.from, edge.kind));
         let mut forward = edges.clone();
         forward.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
-        Causality {
+        Ok(Causality {
             to: starts(count, edges.iter().map(|edge| edge.to)),
             from: starts(count, forward.iter().map(|edge| edge.from)),
             edges,
             forward,
-        }
+        })
     }
 
     /// Every edge, by the event it leads to.
@@ -137,10 +150,21 @@ fn slice<'a>(edges: &'a [CausalEdge], starts: &[u32], at: u32) -> &'a [CausalEdg
     }
 }
 
+/// What a caller does that has its answer; one that gave the call up has none.
+fn goes_on(what: What) -> bool {
+    !matches!(
+        what,
+        What::End(Ending::Error | Ending::Aborted | Ending::Lost) | What::Raised | What::Exit
+    )
+}
+
 struct Builder<'w> {
     window: &'w Window,
     messages: &'w Messages,
     edges: Vec<CausalEdge>,
+    /// Calls by receiver and key, and who waited for an answer with a key.
+    calls: AHashMap<(u64, u64), u32>,
+    waited: AHashSet<(u64, u64)>,
 }
 
 /// What a pass over one process remembers.
@@ -154,22 +178,26 @@ struct Along {
     failed: Option<u32>,
     /// The process's first event.
     first: Option<u32>,
-    /// What arrived and was not seen to be taken.
-    unseen: Option<u32>,
-    unseen_count: u32,
+    /// What arrived and was not seen to be taken, oldest first.
+    unseen: VecDeque<u32>,
+    /// A behaviour's loop, which takes what is oldest.
+    in_order: bool,
+    /// It has answered a call, and done nothing since.
+    done: bool,
     /// The last message that each activation took.
     taken: AHashMap<u64, u32>,
 }
 
 impl Builder<'_> {
-    fn build(mut self) -> Vec<CausalEdge> {
+    fn build(mut self, budget: &Budget<'_>) -> Result<Vec<CausalEdge>> {
         for process in self.window.processes() {
-            self.along(process);
+            self.along(process, budget)?;
         }
         self.messages_and_replies();
+        budget.check()?;
         self.spawns();
-        self.deaths();
-        self.edges
+        Deaths::new(self.window, self.messages, &mut self.edges).run(budget)?;
+        Ok(self.edges)
     }
 
     fn add(&mut self, from: u32, to: u32, kind: EdgeKind, basis: Basis) {
@@ -183,10 +211,11 @@ impl Builder<'_> {
 
     // Inside one process
 
-    fn along(&mut self, process: u64) {
+    fn along(&mut self, process: u64, budget: &Budget<'_>) -> Result<()> {
         let window = self.window;
         let mut along = Along::default();
         for at in window.of_process(process) {
+            budget.step()?;
             let event = window.event(*at);
             self.inside(*at, event, &mut along);
             along.first.get_or_insert(*at);
@@ -202,7 +231,13 @@ impl Builder<'_> {
             if event.what == What::Handled && event.token != 0 {
                 along.taken.insert(event.token, *at);
             }
+            if event.what == What::Handled
+                && let Some(arrived) = self.messages.of_event(*at).and_then(|it| it.arrived)
+            {
+                self.taken_up_to(arrived, &mut along);
+            }
         }
+        Ok(())
     }
 
     fn inside(&mut self, at: u32, event: &Happening, along: &mut Along) {
@@ -216,20 +251,30 @@ impl Builder<'_> {
                 if ending == Ending::Error
                     && let Some(failed) = along.failed
                 {
-                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                    // Both were found gone by who caught it.
+                    self.add(failed, at, EdgeKind::Exception, Basis::CallerUnseen);
                 }
             }
             What::Arrived => {
                 let message = self.messages.of_event(at);
-                if message.is_none_or(|message| message.handled.is_none()) {
-                    along.unseen = Some(at);
-                    along.unseen_count += 1;
+                let seen = message.is_some_and(|message| message.handled.is_some());
+                // What a loop waits for in the middle of a message is none that it takes.
+                if !seen && !(along.in_order && event.tag == Tag::Reply) {
+                    along.unseen.push_back(at);
                 }
             }
-            What::Spawned | What::In | What::Out | What::Other => {}
+            What::Spawned => along.in_order = event.callback,
+            What::In | What::Out | What::Other => {}
+            What::Link | What::Unlink | What::Register | What::Unregister if event.special => {}
+            What::Sent | What::SentToNone if around.is_none() && event.tag == Tag::Reply => {
+                match self.calls.get(&(event.process, event.key)).copied() {
+                    Some(call) => self.answers(at, call, along),
+                    None => self.without_caller(at, along),
+                }
+            }
             What::Exit => {
                 if let Some(failed) = along.failed {
-                    self.add(failed, at, EdgeKind::Exception, Basis::Within);
+                    self.add(failed, at, EdgeKind::Exception, Basis::Before);
                 } else if let Some(last) = along.last {
                     self.add(last, at, EdgeKind::Within, Basis::Before);
                 }
@@ -247,32 +292,93 @@ impl Builder<'_> {
     }
 
     fn entered(&mut self, at: u32, jumped: bool, around: Option<u32>, along: &mut Along) {
+        // One in between may be missing, or the end of what looks open.
+        let within = match self.window {
+            window if window.gaps => Basis::Gaps,
+            window if window.gated => Basis::Sampled,
+            _ => Basis::Within,
+        };
         if let Some(jump) = along.jump.filter(|_| jumped) {
-            self.add(jump, at, EdgeKind::Tail, Basis::Within);
+            // It may have jumped elsewhere, to code without probes, and this come after.
+            let sure = self.window.event(at).special;
+            self.add(
+                jump,
+                at,
+                EdgeKind::Tail,
+                if sure { within } else { Basis::Next },
+            );
         } else if let Some(caller) = around {
-            self.add(caller, at, EdgeKind::Call, Basis::Within);
+            let there = self.window.outlived(self.window.event(caller).token, at);
+            let basis = if there {
+                within
+            } else {
+                within.and(Basis::CallerUnseen)
+            };
+            self.add(caller, at, EdgeKind::Call, basis);
         } else if self.handles(at).is_none() {
             self.without_caller(at, along);
         }
     }
 
-    /// What nobody in the window called: of the message that arrived last, or of the process's beginning.
+    /// What nobody in the window called: of a message that arrived, or of the process's beginning.
     fn without_caller(&mut self, at: u32, along: &mut Along) {
-        let basis = match along.unseen_count {
+        let basis = match along.unseen.len() {
             0 | 1 => Basis::Before,
             _ => Basis::Ambiguous,
         };
         let born = along
             .first
             .filter(|first| self.window.event(*first).what == What::Spawned);
-        match (along.unseen, born, along.last) {
+        let enters = matches!(self.window.event(at).what, What::Enter { .. });
+        let arrived = if !along.in_order {
+            let newest = along.unseen.pop_back();
+            along.unseen.clear();
+            newest
+        } else if enters {
+            along.unseen.pop_front()
+        } else {
+            // Of the message at hand, unless this is the first that was done for it.
+            let first = |arrived: &u32| along.done || along.last.is_none_or(|last| last < *arrived);
+            along.unseen.front().copied().filter(first)
+        };
+        along.done = false;
+        match (arrived, born, along.last) {
             (Some(arrived), ..) => self.add(arrived, at, EdgeKind::Message, basis),
+            (None, _, Some(last)) if along.in_order => {
+                self.add(last, at, EdgeKind::Within, Basis::Before);
+            }
             (None, Some(born), _) => self.add(born, at, EdgeKind::Within, Basis::Before),
             (None, None, Some(last)) => self.add(last, at, EdgeKind::Within, Basis::Before),
             (None, None, None) => {}
         }
-        along.unseen = None;
-        along.unseen_count = 0;
+    }
+
+    /// The answer to a call, sent by the loop around the callback.
+    fn answers(&mut self, at: u32, call: u32, along: &mut Along) {
+        let message = self.messages.all[call as usize];
+        let window = self.window;
+        let ended = message
+            .handled
+            .and_then(|handled| window.ended(window.event(handled).token));
+        let from = ended
+            .filter(|ended| *ended < at)
+            .or(message.handled)
+            .or(message.arrived);
+        if let Some(from) = from.filter(|from| *from < at) {
+            self.add(from, at, EdgeKind::Within, Basis::UniqueKey);
+        }
+        if let Some(arrived) = message.arrived {
+            self.taken_up_to(arrived, along);
+        }
+        along.done = true;
+    }
+
+    /// A loop that has taken a message has taken all that came before it.
+    fn taken_up_to(&self, arrived: u32, along: &mut Along) {
+        if along.in_order {
+            let older = along.unseen.partition_point(|unseen| *unseen <= arrived);
+            along.unseen.drain(..older);
+        }
     }
 
     /// Where a callback that begins here takes its message.
@@ -350,11 +456,9 @@ impl Builder<'_> {
 
     /// A reply that arrived: what the process that waited for it did next.
     fn answered(&mut self, arrived: u32, key: u64) {
-        let waited = self.messages.all.iter().any(|call| {
-            call.tag == Tag::Call
-                && call.key == key
-                && call.sender == self.window.event(arrived).process
-        });
+        let waited = self
+            .waited
+            .contains(&(self.window.event(arrived).process, key));
         let mut next = self.window.after(arrived);
         let next = next.find(|at| self.window.event(*at).is_own());
         if let Some(next) = next {
@@ -371,6 +475,9 @@ impl Builder<'_> {
     fn returns(&mut self) {
         let window = self.window;
         let messages = self.messages;
+        let replied = self.edges.iter();
+        let replied = replied.filter(|edge| edge.kind == EdgeKind::Reply);
+        let mut replied: AHashSet<u32> = replied.map(|edge| edge.to).collect();
         for call in &messages.all {
             let (Tag::Call, Some(site), Some(handled)) = (call.tag, call.site, call.handled) else {
                 continue;
@@ -383,17 +490,12 @@ impl Builder<'_> {
                 let event = window.event(*at);
                 !event.is_own() || event.what == What::Sent
             });
-            let Some(next) = after
-                .next()
-                .filter(|at| window.event(*at).at_ns >= ended_ns)
-            else {
+            let Some(next) = after.next().filter(|at| {
+                window.event(*at).at_ns >= ended_ns && goes_on(window.event(*at).what)
+            }) else {
                 continue;
             };
-            if !self
-                .edges
-                .iter()
-                .any(|edge| edge.to == next && edge.kind == EdgeKind::Reply)
-            {
+            if replied.insert(next) {
                 self.add(end, next, EdgeKind::Reply, Basis::Next);
             }
         }
@@ -415,78 +517,6 @@ impl Builder<'_> {
             if let Some(spawn) = made.get(&process) {
                 self.add(*spawn, first, EdgeKind::Spawn, Basis::NamedByVm);
             }
-        }
-    }
-
-    // Deaths
-
-    fn deaths(&mut self) {
-        let window = self.window;
-        let mut died: AHashMap<u64, u32> = AHashMap::new();
-        let mut linked: AHashMap<(u64, u64), bool> = AHashMap::new();
-        for (at, event) in (0..).zip(window.events()) {
-            let pair = (event.process.min(event.peer), event.process.max(event.peer));
-            match event.what {
-                What::Link => {
-                    linked.insert(pair, true);
-                }
-                What::Unlink => {
-                    // The VM unlinks what dies; only one that both survive takes the link away.
-                    linked.insert(pair, died.contains_key(&event.peer));
-                }
-                What::Exit => {
-                    let killers = died.iter().filter(|(other, _)| {
-                        let pair = (event.process.min(**other), event.process.max(**other));
-                        linked.get(&pair).copied().unwrap_or(false)
-                    });
-                    let nearest = killers.map(|(_, exit)| *exit).max();
-                    if let Some(exit) = nearest.filter(|_| !self.failed_before(at)) {
-                        self.add(exit, at, EdgeKind::Exit, Basis::Linked);
-                    }
-                    died.insert(event.process, at);
-                }
-                What::Arrived if matches!(event.tag, Tag::Down | Tag::Exit) => {
-                    if let Some(exit) = died.get(&event.peer) {
-                        let (kind, basis) = match event.tag {
-                            Tag::Down => (EdgeKind::Monitor, Basis::NamedByVm),
-                            _ => (EdgeKind::Exit, Basis::NamedByVm),
-                        };
-                        self.add(*exit, at, kind, basis);
-                        if event.tag == Tag::Exit {
-                            self.restarts(at, event.process);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether a process ended by an exception of its own.
-    fn failed_before(&self, exit: u32) -> bool {
-        let before = self.window.before(exit);
-        let mut own = before.filter(|at| self.window.event(*at).is_own());
-        own.next().is_some_and(|at| {
-            matches!(
-                self.window.event(at).what,
-                What::End(Ending::Error) | What::Raised
-            )
-        })
-    }
-
-    /// What a process that was told of a death started before the next message came to it.
-    fn restarts(&mut self, told: u32, _supervisor: u64) {
-        let window = self.window;
-        let rest = window.after(told);
-        let until_next = rest.take_while(|at| {
-            let event = window.event(*at);
-            event.what != What::Arrived || matches!(event.tag, Tag::Down | Tag::Reply | Tag::Plain)
-        });
-        let spawns: Vec<u32> = until_next
-            .filter(|at| window.event(*at).what == What::Spawn)
-            .collect();
-        for spawn in spawns {
-            self.add(told, spawn, EdgeKind::Restart, Basis::Next);
         }
     }
 }

@@ -90,7 +90,8 @@ pub struct Happening {
     pub token: u64,
     /// The other process (sender, receiver, child, parent, linked), 0 when that is not known.
     pub peer: u64,
-    /// The message's key: equal messages have equal keys, a call and its reply have the one of their reference.
+    /// The message's key: equal messages have equal keys, a call and its reply have the one of their reference. Of a spawn
+    /// what the new process was begun with, of an exit the reason; 0 when that is not known.
     pub key: u64,
     pub tag: Tag,
     /// The message is more than an atom or a small number: nobody makes up the same by chance.
@@ -99,8 +100,11 @@ pub struct Happening {
     pub delayed: bool,
     /// Activations: the function.
     pub function: Option<FunctionKey>,
-    /// Whether that function is a callback of an OTP behaviour that the behaviour's own loop calls.
+    /// Whether that function is a callback of an OTP behaviour that the behaviour's own loop calls. Spawns: such a loop begins.
     pub callback: bool,
+    /// Spawns: a supervisor begins. Exits: the reason is `normal`. Links and their ends: the other process did it, or its
+    /// death. Calls that arrive: a supervisor is asked to start a child. Enters: the jump right before can have gone nowhere else.
+    pub special: bool,
 }
 
 impl Happening {
@@ -119,14 +123,17 @@ impl Happening {
             delayed: false,
             function: None,
             callback: false,
+            special: false,
         }
     }
 
-    /// Whether the process itself did it: what arrives, and what the VM does on the side, says nothing of where it is.
+    /// Whether the process itself did it: what arrives, what others do to it (a link, a name), and what the VM does on the
+    /// side, says nothing of where it is.
     pub fn is_own(&self) -> bool {
+        use What::*;
         !matches!(
             self.what,
-            What::Arrived | What::In | What::Out | What::Other
+            Arrived | In | Out | Other | Link | Unlink | Register | Unregister
         )
     }
 }

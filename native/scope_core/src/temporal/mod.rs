@@ -7,9 +7,14 @@
 //! And what a window does not hold (not captured, evicted, outside) is said, not guessed.
 
 mod basis;
+mod budget;
+mod deaths;
+#[cfg(all(test, not(loom)))]
+mod deaths_test;
 mod edges;
 mod happening;
 mod messages;
+mod restarts;
 mod search;
 mod source;
 mod state;
@@ -18,10 +23,12 @@ mod view;
 mod window;
 
 pub use basis::Basis;
+pub use budget::Budget;
 pub use edges::{CausalEdge, Causality, EdgeKind};
 pub use happening::{Ending, Happening, Tag, What};
 pub use messages::{Message, Messages};
 pub use search::{Direction, Found, Limits, Reached, Visit};
+pub use source::{Fact, happening};
 pub use state::{OpenCall, ProcessState, Status};
 pub use step::{Motion, Sense, step};
 pub use view::{Scope, View};

@@ -14,6 +14,10 @@ pub struct OpenCall {
     pub began: u32,
     /// What happened in it so far: bindings, values of expressions, branches.
     pub inside: Vec<u32>,
+    /// There was more than is held.
+    pub cut: bool,
+    /// It is a callback, or what one jumped to.
+    in_place: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +37,8 @@ pub struct ProcessState {
     /// Outermost first.
     pub stack: Vec<OpenCall>,
     pub status: Status,
-    /// The last callback of an OTP behaviour that had given a value: its end. The state is in the value.
+    /// The last callback of an OTP behaviour that had given a value: its end, or that of what it jumped to. The state is in the
+    /// value. None where that callback went on in code without probes.
     pub last_result: Option<u32>,
     /// The callback that runs: its beginning. The state is its last argument.
     pub in_callback: Option<u32>,
@@ -51,6 +56,8 @@ pub struct ProcessState {
     pub last: Option<u32>,
     /// The beginning of the process is in the window: nothing of it is missing for want of an earlier look.
     pub from_birth: bool,
+    /// No process of a behaviour: its functions with the names of callbacks are none.
+    plain: bool,
     /// Whether arrivals, links and names of this process are recorded at all.
     pub messages_seen: bool,
     pub links_seen: bool,
@@ -75,6 +82,7 @@ impl ProcessState {
             exited: None,
             last: None,
             from_birth: false,
+            plain: false,
             messages_seen: false,
             links_seen: false,
         };
@@ -88,7 +96,7 @@ impl ProcessState {
             let event = window.event(*at);
             state.last = Some(*at);
             match event.what {
-                What::Enter { .. } => state.enter(*at, event),
+                What::Enter { jumped } => state.enter(*at, event, jumped),
                 What::End(ending) => state.end(*at, event, ending),
                 What::Inside | What::Raised | What::Handled | What::Site => {
                     state.inside(*at, event.token);
@@ -100,6 +108,8 @@ impl ProcessState {
                 What::Spawn => {}
                 What::Spawned => {
                     state.spawned = Some(*at);
+                    // A supervisor's callback gives what its children are, not its state.
+                    state.plain = event.key != 0 && !event.callback || event.special;
                     state.from_birth = true;
                 }
                 What::Exit => state.exited = Some(*at),
@@ -127,7 +137,6 @@ impl ProcessState {
         state.names = names.into_values().collect();
         state.names.sort_unstable();
         state.mail(window, messages, &own[..until], arrived, (at_ns, id));
-        state.in_callback = state.callback(window);
         state.status = match (state.exited, state.last) {
             (Some(_), _) => Status::Exited,
             (None, None) => Status::Unknown,
@@ -141,21 +150,39 @@ impl ProcessState {
         state
     }
 
-    fn enter(&mut self, at: u32, event: &Happening) {
+    fn enter(&mut self, at: u32, event: &Happening, jumped: bool) {
+        // What a callback jumped to gives its value in its place.
+        if self.stack.is_empty() && event.callback && !jumped && !self.plain {
+            self.in_callback = Some(at);
+        }
         self.stack.push(OpenCall {
             token: event.token,
             began: at,
             inside: Vec::new(),
+            cut: false,
+            in_place: self.stack.is_empty() && (jumped || self.in_callback == Some(at)),
         });
     }
 
     fn end(&mut self, at: u32, event: &Happening, ending: Ending) {
-        let open = self.stack.iter();
-        if let Some(below) = open.clone().position(|call| call.token == event.token) {
+        let place = self.stack.iter().position(|call| call.token == event.token);
+        let in_place = place.is_some_and(|place| self.stack[place].in_place);
+        if let Some(below) = place {
             self.stack.truncate(below);
         }
-        if event.callback && self.stack.is_empty() && ending == Ending::Return {
-            self.last_result = Some(at);
+        if self.in_callback.is_none() || !in_place || !self.stack.is_empty() {
+            return;
+        }
+        match ending {
+            Ending::Return => {
+                self.last_result = Some(at);
+                self.in_callback = None;
+            }
+            Ending::Tail => self.last_result = None,
+            Ending::Error | Ending::Aborted | Ending::Lost => {
+                self.last_result = None;
+                self.in_callback = None;
+            }
         }
     }
 
@@ -168,17 +195,10 @@ impl ProcessState {
         if let Some(call) = call {
             if call.inside.len() >= INSIDE_MAX {
                 call.inside.remove(0);
+                call.cut = true;
             }
             call.inside.push(at);
         }
-    }
-
-    fn callback(&self, window: &Window) -> Option<u32> {
-        let outermost = self.stack.first()?;
-        window
-            .event(outermost.began)
-            .callback
-            .then_some(outermost.began)
     }
 
     /// What had arrived and was not taken: an arrival that is never seen to be taken waits for sure only while

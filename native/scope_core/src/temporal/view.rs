@@ -1,9 +1,12 @@
 //! A window of a store's log, with what was worked out over it.
 
+use std::ops::ControlFlow;
+
 use ahash::AHashMap;
 
 use crate::error::{Error, Result};
 use crate::ingest::{Event, EventFilter, RuntimeStore};
+use crate::temporal::budget::Budget;
 use crate::temporal::edges::Causality;
 use crate::temporal::messages::Messages;
 use crate::temporal::source::{happenings, jumps};
@@ -40,10 +43,11 @@ impl View {
         scope: Option<Scope>,
         before: usize,
         after: usize,
+        budget: &Budget<'_>,
     ) -> Result<Self> {
         let event = store.event(id)?.ok_or(Error::NotFound { what: "event" })?;
         let scope = scope.unwrap_or(Scope::Process(event.process));
-        Self::at(store, scope, event.at_ns, Some(id), before, after)
+        Self::at(store, scope, event.at_ns, Some(id), (before, after), budget)
     }
 
     /// Up to `before` events up to a moment, and `after` that follow it.
@@ -52,8 +56,8 @@ impl View {
         scope: Scope,
         at_ns: u64,
         id: Option<u64>,
-        before: usize,
-        after: usize,
+        (before, after): (usize, usize),
+        budget: &Budget<'_>,
     ) -> Result<Self> {
         let mut filter = EventFilter {
             to_ns: Some(at_ns),
@@ -61,7 +65,7 @@ impl View {
             process: scope.process(),
             ..EventFilter::default()
         };
-        let mut events = store.events(&filter, before)?;
+        let mut events = read(store, &filter, before, budget)?;
         let more_before = events.len() >= before;
         events.reverse();
         filter.newest_first = false;
@@ -71,10 +75,10 @@ impl View {
         if let Some(id) = id.filter(|id| !events.iter().any(|event| event.event_id == *id)) {
             events.extend(store.event(id)?);
         }
-        let later = store.events(&filter, after)?;
+        let later = read(store, &filter, after, budget)?;
         let more_after = later.len() >= after;
         events.extend(later);
-        Ok(Self::of(store, events, more_before, more_after))
+        Self::of(store, events, (more_before, more_after), budget)
     }
 
     /// Up to `limit` events between two times, both included: the oldest.
@@ -84,6 +88,7 @@ impl View {
         from_ns: u64,
         to_ns: u64,
         limit: usize,
+        budget: &Budget<'_>,
     ) -> Result<Self> {
         let filter = EventFilter {
             from_ns: Some(from_ns),
@@ -91,17 +96,27 @@ impl View {
             process: scope.process(),
             ..EventFilter::default()
         };
-        let events = store.events(&filter, limit)?;
+        let events = read(store, &filter, limit, budget)?;
         let more_after = events.len() >= limit;
-        Ok(Self::of(store, events, false, more_after))
+        Self::of(store, events, (false, more_after), budget)
     }
 
-    fn of(store: &RuntimeStore, events: Vec<Event>, more_before: bool, more_after: bool) -> Self {
+    fn of(
+        store: &RuntimeStore,
+        events: Vec<Event>,
+        (more_before, more_after): (bool, bool),
+        budget: &Budget<'_>,
+    ) -> Result<Self> {
         let gaps = store.lost() > 0;
-        let window = Window::new(happenings(&events, &jumps(store)), gaps);
-        let messages = Messages::of(&window);
-        let causality = Causality::of(&window, &messages);
-        View {
+        let happened = happenings(&events, &jumps(store, &events), budget)?;
+        let mut window = Window::new(happened, gaps);
+        window.gated = budget.gated;
+        budget.check()?;
+        let messages = Messages::of(&window, budget)?;
+        budget.check()?;
+        let causality = Causality::of(&window, &messages, budget)?;
+        budget.check()?;
+        Ok(View {
             window,
             messages,
             causality,
@@ -111,7 +126,7 @@ impl View {
                 .collect(),
             more_before,
             more_after,
-        }
+        })
     }
 
     /// The event at a place of the window, with its values.
@@ -125,6 +140,29 @@ impl View {
         let ns = |event: Option<&crate::temporal::Happening>| event.map_or(0, |event| event.at_ns);
         (ns(events.first()), ns(events.last()), events.len() as u64)
     }
+}
+
+/// At most so many events, within the budget.
+fn read(
+    store: &RuntimeStore,
+    filter: &EventFilter,
+    limit: usize,
+    budget: &Budget<'_>,
+) -> Result<Vec<Event>> {
+    let (mut events, mut held) = (Vec::new(), budget.check());
+    if limit == 0 {
+        return held.map(|()| events);
+    }
+    store.scan(filter, |event| {
+        let bytes = event.blob.as_deref().map_or(0, <[u8]>::len);
+        held = budget.hold(bytes + size_of::<Event>());
+        events.push(event.clone());
+        match held.is_ok() && events.len() < limit {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    held.map(|()| events)
 }
 
 impl Scope {

@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use crate::temporal::happening::{Happening, What};
+use crate::temporal::happening::{Ending, Happening, What};
 
 /// No event.
 pub(super) const NONE: u32 = u32::MAX;
@@ -21,8 +21,12 @@ pub struct Window {
     /// Where each activation began and ended.
     began: AHashMap<u64, u32>,
     ended: AHashMap<u64, u32>,
+    /// Where each activation's own code reported last.
+    shown: AHashMap<u64, u32>,
     /// Records were dropped within the window, or may have been.
     pub gaps: bool,
+    /// Gates held calls back, so not every activation is here.
+    pub gated: bool,
 }
 
 impl Window {
@@ -46,8 +50,10 @@ impl Window {
             around: vec![NONE; events.len()],
             began: AHashMap::new(),
             ended: AHashMap::new(),
+            shown: AHashMap::new(),
             events,
             gaps,
+            gated: false,
         };
         window.index();
         window.replay();
@@ -60,6 +66,19 @@ impl Window {
             let own = self.of_process.entry(event.process).or_default();
             self.place.push(own.len() as u32);
             own.push(at);
+            // Other ends are found out from outside, when it may have been gone for long.
+            let itself = matches!(
+                event.what,
+                What::Enter { .. }
+                    | What::End(Ending::Return | Ending::Tail)
+                    | What::Inside
+                    | What::Raised
+                    | What::Site
+                    | What::Handled
+            );
+            if event.token != 0 && itself {
+                self.shown.insert(event.token, at);
+            }
             match event.what {
                 What::Enter { .. } => {
                     self.began.insert(event.token, at);
@@ -152,6 +171,11 @@ impl Window {
     /// Where an activation began.
     pub fn began(&self, token: u64) -> Option<u32> {
         self.began.get(&token).copied()
+    }
+
+    /// Whether an activation was there for certain when something happened: its own code reported later.
+    pub fn outlived(&self, token: u64, at: u32) -> bool {
+        self.shown.get(&token).is_some_and(|shown| *shown > at)
     }
 
     /// Where an activation ended.

@@ -1,54 +1,23 @@
 //! The event log and the events that callers brought, as terms.
 
-use rustler::{Encoder, Env, LocalPid, Term};
+use std::cell::RefCell;
+
+use ahash::AHashMap;
+use rustler::{Env, LocalPid, Term};
 use scope_core::atoms::intern;
-use scope_core::capture::points::PointKind;
 use scope_core::error::Result;
 use scope_core::ingest::{
-    Cursor, Event, EventFilter, EventKind, Question, Reading, SideEvent, SideFilter, Told, split,
+    Cursor, Event, EventFilter, EventKind, Question, SideEvent, SideFilter, Told,
 };
-use scope_core::store::{Repository, function_id};
+use scope_core::store::function_id;
 use scope_core::value::Value;
 
-use super::nodes::{encode_event, past_pid};
+use super::teller::{Teller, kind_of, odd, past_pid};
 use super::{args, repository_of};
-use crate::capture::{pid_word, word_pid};
+use crate::capture::pid_word;
 use crate::error::{reply, reply_ok};
 use crate::runtime::function_key;
 use crate::terms::{value_from_term, value_to_term};
-use crate::values::decode;
-
-/// Events by their word in `RuntimeEvent.event_type`. What the VM's own tracing tells of messages begins with `vm_`.
-const TYPES: [(&str, EventKind); 28] = [
-    ("call", EventKind::Enter),
-    ("return", EventKind::Return),
-    ("tail", EventKind::Tail),
-    ("error", EventKind::Error),
-    ("aborted", EventKind::Aborted),
-    ("lost", EventKind::Lost),
-    ("binding", EventKind::Binding),
-    ("expression", EventKind::Expression),
-    ("branch", EventKind::Branch),
-    ("message_sent", EventKind::Sent),
-    ("message_received", EventKind::Received),
-    ("exception", EventKind::Raised),
-    ("custom", EventKind::Custom),
-    ("note", EventKind::Note),
-    ("vm_message_sent", EventKind::MessageSent),
-    ("vm_message_arrived", EventKind::MessageArrived),
-    ("vm_sent_to_none", EventKind::SentToNone),
-    ("spawn", EventKind::Spawn),
-    ("spawned", EventKind::Spawned),
-    ("process_exit", EventKind::ProcessExit),
-    ("link", EventKind::Link),
-    ("unlink", EventKind::Unlink),
-    ("register", EventKind::Register),
-    ("unregister", EventKind::Unregister),
-    ("scheduled_in", EventKind::ScheduledIn),
-    ("scheduled_out", EventKind::ScheduledOut),
-    ("gc_begin", EventKind::GcBegin),
-    ("gc_end", EventKind::GcEnd),
-];
 
 /// `events_read(ref, {node | mfa, within, pid | text, correlation, types, from_ns, to_ns, after, before, newest_first}, limit)`: events of
 /// the log and those that callers brought, in the order of time. nil does not restrict; `after` and `before` are
@@ -110,8 +79,12 @@ fn events_read<'a>(env: Env<'a>, handle: Term<'a>, wanted: Term<'a>, limit: Term
             true => Some(args::text(pid, "pid")?),
             false => None,
         };
-        let is_past =
-            |event: &Event| !event.process_is_local && past == Some(&*past_pid(event.process));
+        let named: RefCell<AHashMap<u64, bool>> = RefCell::default();
+        let is_past = |event: &Event| {
+            let mut named = named.borrow_mut();
+            let is_it = || past == Some(&*past_pid(event.process));
+            !event.process_is_local && *named.entry(event.process).or_insert_with(is_it)
+        };
         let mut logged = EventFilter {
             kinds: Some(kinds_of(types.as_deref())),
             process: match past {
@@ -148,8 +121,9 @@ fn events_read<'a>(env: Env<'a>, handle: Term<'a>, wanted: Term<'a>, limit: Term
         let runtime = repository.runtime();
         let reading = runtime.reading();
         let told = reading.told(question, limit)?;
+        let mut teller = Teller::new(env, &repository, &reading)?;
         let encode = |event: &Told| match event {
-            Told::Logged(event) => encode(env, &repository, &reading, event),
+            Told::Logged(event) => teller.tell(event),
             Told::Brought(event) => {
                 let id = rustler::Atom::from_str(env, "event_id").map_err(odd)?;
                 let fields = value_to_term(env, &event.event)?;
@@ -194,11 +168,8 @@ fn kinds_of(types: Option<&[scope_core::atoms::Atom]>) -> Vec<EventKind> {
         let all = EventKind::ALL.into_iter();
         return all.filter(|kind| !kind.is_end()).collect();
     };
-    let kind = |name: &scope_core::atoms::Atom| {
-        let found = TYPES.iter().find(|(known, _)| *known == name.text());
-        found.map(|(_, kind)| *kind)
-    };
-    types.iter().filter_map(kind).collect()
+    let named = types.iter().filter_map(|name| kind_of(name.text()));
+    named.collect()
 }
 
 /// `events_types(ref)`: the types that callers' events have, or had.
@@ -210,10 +181,6 @@ fn events_types<'a>(env: Env<'a>, handle: Term<'a>) -> Term<'a> {
         value_to_term(env, &Value::List(all))
     };
     reply(env, types())
-}
-
-fn odd<T>(_: T) -> scope_core::error::Error {
-    args::invalid("event", "it cannot be built")
 }
 
 /// What happened at a node and inside of it, oldest first; the newest `limit` of that. Types as of `events_read`.
@@ -241,98 +208,11 @@ fn repository_node_events<'a>(
         let runtime = repository.runtime();
         let reading = runtime.reading();
         let newest = reading.events(&filter, limit)?;
-        newest
-            .iter()
-            .rev()
-            .map(|event| encode(env, &repository, &reading, event))
-            .collect::<Result<Vec<_>>>()
+        let mut teller = Teller::new(env, &repository, &reading)?;
+        let events = newest.iter().rev().map(|event| teller.tell(event));
+        events.collect::<Result<Vec<_>>>()
     };
     reply(env, events())
-}
-
-/// A `RuntimeEvent` with its values, and in its metadata which of them were recorded: `nil` may be a value too.
-fn encode<'a>(
-    env: Env<'a>,
-    repository: &Repository,
-    reading: &Reading<'_>,
-    event: &Event,
-) -> Result<Term<'a>> {
-    let atom = |name: &str| rustler::Atom::from_str(env, name).map_err(odd);
-    let mut term = match event.point {
-        Some(_) => encode_event(env, repository, reading, event)?,
-        None => Term::map_new(env),
-    };
-    let mut told: Vec<(&str, Term<'a>)> = Vec::new();
-    let mut put = |name: &str, value: Term<'a>| {
-        term = term.map_put(atom(name)?, value).map_err(odd)?;
-        Ok::<(), scope_core::error::Error>(())
-    };
-    let nil = rustler::types::atom::nil().encode(env);
-    if event.point.is_none() {
-        put("event_id", event.event_id.encode(env))?;
-        put("timestamp", event.at_ns.encode(env))?;
-        put("correlation_id", event.token.encode(env))?;
-        let pid = match event.process_is_local {
-            true => word_pid(event.process).encode(env),
-            false => nil,
-        };
-        put("pid", pid)?;
-        put("metadata", Term::map_new(env))?;
-        if !event.process_is_local && event.process != 0 {
-            told.push(("process", past_pid(event.process).encode(env)));
-        }
-    }
-    if event.kind != EventKind::Enter {
-        put("duration_ns", event.duration_ns.encode(env))?;
-        put("result", nil)?;
-    }
-    let word = TYPES.iter().find(|(_, kind)| *kind == event.kind);
-    let word = word.map_or("note", |(word, _)| *word);
-    put("event_type", atom(word)?.encode(env))?;
-    if let Some(PointKind::Binding { name, .. }) = event.point.map(|point| point.kind) {
-        put("variable", atom(name.text())?.encode(env))?;
-    }
-    let mut recorded: Vec<rustler::Atom> = Vec::new();
-    let (head, value) = split(event.kind, event.blob.as_deref().unwrap_or_default());
-    let peer = head
-        .first_chunk::<8>()
-        .map(|word| u64::from_le_bytes(*word));
-    let has_peer = !matches!(event.kind, EventKind::GcBegin | EventKind::GcEnd);
-    match peer.filter(|peer| has_peer && *peer != 0) {
-        Some(peer) if event.process_is_local => put("peer", word_pid(peer).encode(env))?,
-        Some(peer) => told.push(("peer", past_pid(peer).encode(env))),
-        None => {}
-    }
-    if !value.is_empty() {
-        let field = match event.kind {
-            EventKind::Enter => "arguments",
-            kind if kind.is_end() => "result_value",
-            _ => "value",
-        };
-        put(field, decode(env, value)?)?;
-        recorded.push(atom(field)?);
-    }
-    if event.kind == EventKind::Enter {
-        let ended = match event.ended {
-            Some(ended) => reading.event(ended)?,
-            None => None,
-        };
-        if let Some(blob) = ended.and_then(|ended| ended.blob) {
-            put("result_value", decode(env, &blob)?)?;
-            recorded.push(atom("result_value")?);
-        }
-    }
-    if !recorded.is_empty() {
-        told.push(("recorded", recorded.encode(env)));
-    }
-    if !told.is_empty() {
-        let mut metadata = term.map_get(atom("metadata")?).map_err(odd)?;
-        for (name, value) in told {
-            metadata = metadata.map_put(atom(name)?, value).map_err(odd)?;
-        }
-        term = term.map_put(atom("metadata")?, metadata).map_err(odd)?;
-    }
-    Ok(term)
 }
 
 /// Stores an event that a caller brought: `events_store(ref, at_ns, node | nil, type | nil, fields)`.

@@ -20,6 +20,7 @@ mod queries;
 mod records;
 mod searches;
 mod stored;
+pub(crate) mod teller;
 mod updates;
 mod versions;
 
@@ -31,7 +32,7 @@ use rustler::{Resource, ResourceArc, Term};
 use scope_core::atoms::Atom;
 use scope_core::capture::points::PointInfo;
 use scope_core::error::{Error, Result};
-use scope_core::store::{Repository, Snapshot};
+use scope_core::store::{LivePoint, Repository, Snapshot};
 
 use crate::capture::existing;
 
@@ -60,8 +61,22 @@ pub fn repository_of(handle: Term<'_>) -> Result<Arc<Repository>> {
 }
 
 /// The points of a module in this VM.
-fn points_of(module: Atom) -> Vec<(PointInfo, bool)> {
-    existing().map_or_else(Vec::new, |capture| capture.points.of_module(module))
+fn points_of(module: Atom) -> Vec<LivePoint> {
+    let Some(capture) = existing() else {
+        return Vec::new();
+    };
+    let counts = |point: &PointInfo| {
+        let gate = capture.gate(capture.points.resolve(point.literal())?)?;
+        let counts = gate.counts();
+        Some((counts.passed, counts.seen()))
+    };
+    let all = capture.points.of_module(module).into_iter();
+    all.map(|(info, on)| LivePoint {
+        info,
+        on,
+        gate: counts(&info),
+    })
+    .collect()
 }
 
 /// What a point's literal stands for in this VM.

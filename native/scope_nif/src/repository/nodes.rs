@@ -1,17 +1,15 @@
 //! Nodes: their code, their place, their points, what happened there.
 
-use rustler::{Encoder, Env, Term};
+use rustler::{Env, Term};
 use scope_core::atoms::intern;
 use scope_core::capture::points::{PointInfo, PointKind};
-use scope_core::error::{Error, Result};
-use scope_core::ingest::{Event, EventKind, Reading};
+use scope_core::error::Error;
 use scope_core::source::{Found, Position};
-use scope_core::store::{Located, Repository, View, kind_word, runtime_key, structure, word};
+use scope_core::store::{Located, View, kind_word, runtime_key, word};
 use scope_core::value::Value;
 
 use super::args;
 use super::cells;
-use super::versions::then_value;
 use super::{points_of, repository_of};
 use crate::error::{reply, reply_ok};
 use crate::terms::value_to_term;
@@ -121,109 +119,6 @@ fn is_at(located: &Located, point: &PointInfo) -> bool {
         }
     };
     own == Some(clause)
-}
-
-/// An activation: its beginning, with its end if the log has it.
-pub(super) fn encode_event<'a>(
-    env: Env<'a>,
-    repository: &Repository,
-    reading: &Reading<'_>,
-    began: &Event,
-) -> Result<Term<'a>> {
-    // What is no beginning has no end of its own.
-    let ended = match (began.kind, began.ended) {
-        (EventKind::Enter, Some(ended)) => reading.event(ended)?,
-        _ => None,
-    };
-    let result = match ended.as_ref().map(|event| event.kind) {
-        Some(EventKind::Return) => word("return"),
-        Some(EventKind::Tail) => word("tail"),
-        Some(EventKind::Error) => word("error"),
-        Some(EventKind::Aborted) => word("aborted"),
-        _ => Value::nil(),
-    };
-    let reason = ended.as_ref().map_or(began.reason, |event| event.reason);
-    let point = began.point.as_ref().ok_or(Error::NotFound {
-        what: "the point of an event",
-    })?;
-    let literal = point.literal();
-    let place = repository.place_of_point(literal, point);
-    let then = place.as_ref().ok().and_then(|node| node.then.clone());
-    let mut metadata = Vec::new();
-    metadata.extend(reason.map(|reason| (intern("reason"), Value::Atom(reason))));
-    if let PointKind::Binding { version, .. } = point.kind {
-        metadata.push((intern("version"), Value::Int(i64::from(version))));
-    }
-    metadata.extend(then.as_ref().map(|then| (intern("then"), then_value(then))));
-    if !began.process_is_local {
-        metadata.push((intern("process"), Value::text(&past_pid(began.process))));
-    }
-    let metadata = Value::record(metadata);
-    let node = place.map(|node| node.id.clone());
-    let unit = repository.definition(point.function.module);
-    // Where the line of an older version is.
-    let file = then.map(|then| Value::text(&then.file));
-    let event = structure(
-        "ElixirScope.ASTRepository.RuntimeEvent",
-        vec![
-            ("event_id", Value::count(began.event_id)),
-            ("event_type", word("call")),
-            ("timestamp", Value::count(began.at_ns)),
-            (
-                "duration_ns",
-                ended
-                    .and_then(|event| event.duration_ns)
-                    .map_or(Value::nil(), Value::count),
-            ),
-            ("result", result),
-            ("correlation_id", Value::count(began.token)),
-            ("point", Value::count(literal)),
-            ("build", Value::count(point.build)),
-            ("module", Value::Atom(point.function.module)),
-            ("function", Value::Atom(point.function.name)),
-            ("arity", Value::Int(i64::from(point.function.arity))),
-            (
-                "file",
-                file.unwrap_or_else(|| {
-                    unit.map_or(Value::nil(), |(unit, _)| Value::text(unit.file()))
-                }),
-            ),
-            (
-                "line",
-                if point.line == 0 {
-                    Value::nil()
-                } else {
-                    Value::Int(i64::from(point.line))
-                },
-            ),
-            (
-                "column",
-                point
-                    .column
-                    .map_or(Value::nil(), |column| Value::Int(i64::from(column))),
-            ),
-            (
-                "ast_node_id",
-                node.map_or(Value::nil(), |id| Value::text(&id)),
-            ),
-            ("metadata", metadata),
-        ],
-    );
-    let event = value_to_term(env, &event)?;
-    let pid = match began.process_is_local {
-        true => crate::capture::word_pid(began.process).encode(env),
-        false => rustler::types::atom::nil().encode(env),
-    };
-    event
-        .map_put(crate::atoms::pid(), pid)
-        .map_err(|_| args::invalid("event", "it cannot be built"))
-}
-
-/// How a process of another VM was written there: `#PID<0.123.0>`. Processes of nodes of 64 bits have a number of 28
-/// bits and a serial above it.
-pub(super) fn past_pid(word: u64) -> String {
-    let data = word >> 4;
-    format!("#PID<0.{}.{}>", data & 0x0FFF_FFFF, data >> 28)
 }
 
 // Insights

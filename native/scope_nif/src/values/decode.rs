@@ -9,6 +9,7 @@ use scope_core::error::{Error, Result};
 
 use crate::atoms;
 use crate::capture::word_term;
+use crate::repository::teller::past_pid;
 
 /// The term of a value.
 pub fn decode<'a>(env: Env<'a>, bytes: &[u8]) -> Result<Term<'a>> {
@@ -199,6 +200,11 @@ impl<'a> Making<'a> {
     }
 
     fn opaque(&self, kind: Kind, text: &str) -> Result<Term<'a>> {
+        // A process of another VM of this release is written as there, as events name it.
+        let word = text.strip_prefix("#PID<word ");
+        let word = word.and_then(|rest| rest.strip_suffix('>')?.parse::<u64>().ok());
+        let named = word.map(past_pid);
+        let text = named.as_deref().unwrap_or(text);
         self.structure(
             "Elixir.ElixirScope.Value.Opaque",
             &[

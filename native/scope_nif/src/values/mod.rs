@@ -9,6 +9,7 @@ mod keys;
 mod nifs;
 mod policy;
 mod run;
+mod small;
 mod term;
 mod text;
 
@@ -19,7 +20,7 @@ use std::cell::UnsafeCell;
 
 use rustler::sys::{ErlNifEnv, ErlNifTerm};
 use scope_core::capture::config::{CaptureConfig, Mode};
-use scope_core::captured::format;
+use scope_core::captured::{Short, format};
 
 use encoder::Encoder;
 
@@ -32,6 +33,7 @@ pub struct Head {
 
 thread_local! {
     static ENCODER: UnsafeCell<Encoder> = const { UnsafeCell::new(Encoder::new()) };
+    static SHORT: UnsafeCell<[u8; Short::ROOM]> = const { UnsafeCell::new([0; Short::ROOM]) };
 }
 
 /// Encodes into the thread's buffer, which lives as long as the thread and is overwritten by its next value.
@@ -50,12 +52,63 @@ unsafe fn with<'a>(run: impl FnOnce(&mut Encoder)) -> &'a [u8] {
     })
 }
 
-/// One value; nothing when values are off here.
+/// A value that needs no place in memory: what most are.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+pub unsafe fn short(
+    env: *mut ErlNifEnv,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> Option<Short> {
+    small::value(env, term, config)
+}
+
+/// As `short`, of a list of arguments.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+pub unsafe fn short_list(
+    env: *mut ErlNifEnv,
+    list: ErlNifTerm,
+    config: &CaptureConfig,
+) -> Option<Short> {
+    small::list(env, list, config)
+}
+
+/// The bytes of a short value, in a place of the thread's.
+///
+/// # Safety
+/// As of [`with`].
+#[inline(always)]
+unsafe fn keep<'a>(short: Short) -> &'a [u8] {
+    SHORT.with(|kept| unsafe {
+        *kept.get() = short.to_bytes();
+        let kept: &[u8; Short::ROOM] = &*kept.get();
+        &kept[..short.len()]
+    })
+}
+
+/// One value; nothing when values are off here. A small one does not need the encoder.
 ///
 /// # Safety
 /// As of [`with`], here and below.
-#[inline]
+#[inline(always)]
 pub unsafe fn encode<'a>(
+    env: *mut ErlNifEnv,
+    term: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    match small::value(env, term, config) {
+        Some(short) => unsafe { keep(short) },
+        None => unsafe { encode_any(env, term, config) },
+    }
+}
+
+#[inline(never)]
+unsafe fn encode_any<'a>(
     env: *mut ErlNifEnv,
     term: ErlNifTerm,
     config: &CaptureConfig,
@@ -67,8 +120,20 @@ pub unsafe fn encode<'a>(
 }
 
 /// A list of arguments: what one leaves of the bytes is shared by those that follow.
-#[inline]
+#[inline(always)]
 pub unsafe fn encode_list<'a>(
+    env: *mut ErlNifEnv,
+    list: ErlNifTerm,
+    config: &CaptureConfig,
+) -> &'a [u8] {
+    match small::list(env, list, config) {
+        Some(short) => unsafe { keep(short) },
+        None => unsafe { encode_any_list(env, list, config) },
+    }
+}
+
+#[inline(never)]
+unsafe fn encode_any_list<'a>(
     env: *mut ErlNifEnv,
     list: ErlNifTerm,
     config: &CaptureConfig,

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use rustler::sys::{self, ErlNifBinary, ErlNifEnv, ErlNifMapIterator, ErlNifTerm, ErlNifTermType};
 
 use crate::capture::term_word;
+use crate::small_int;
 
 /// The environment of the NIF call at hand. Terms that come with it are its own.
 #[derive(Clone, Copy)]
@@ -23,6 +24,9 @@ impl Heap {
 
     #[inline(always)]
     pub fn small(self, term: ErlNifTerm) -> Option<i64> {
+        if let Some(int) = unsafe { small_int::get(self.0, term) } {
+            return Some(int);
+        }
         let mut int = 0;
         (unsafe { sys::enif_get_int64(self.0, term, &mut int) } != 0).then_some(int)
     }

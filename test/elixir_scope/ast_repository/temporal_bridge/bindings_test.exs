@@ -6,6 +6,9 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.BindingsTest do
   alias ElixirScope.ASTRepository.TemporalBridge
   alias ElixirScope.Test.Twin
 
+  doctest ElixirScope.ASTRepository.RuntimeEvent
+  doctest ElixirScope.Value.Opaque
+
   test "an event of a binding names its variable, its version and its place" do
     twin =
       Twin.compile(

@@ -5,7 +5,15 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.LifecyclesTest do
   import ElixirScope.Test.CodeFixtures, only: [write: 2]
 
   alias ElixirScope.{ASTRepository, Capture, Core, Instrumentation}
-  alias ElixirScope.ASTRepository.{Repository, ScopeAnalyzer, TemporalBridge, VariableLifecycle}
+
+  alias ElixirScope.ASTRepository.{
+    Repository,
+    ScopeAnalyzer,
+    SemanticEnricher,
+    TemporalBridge,
+    VariableLifecycle
+  }
+
   alias ElixirScope.Test.{Program, Shown, Twin}
   alias ElixirScope.Value.{Opaque, Redacted}
 
@@ -84,7 +92,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.LifecyclesTest do
     assert lifecycle(repo, second, name: :z) == lifecycle(repo, second.correlation_id, name: :z)
 
     # By a node: what is bound there, or used there.
-    assert [%{name: :z, version: 4}] = lifecycle(repo, z.variable_id, [])
+    assert [^z] = lifecycle(repo, z.variable_id, [])
+    assert [^z] = lifecycle(repo, z.clause, name: :z, version: 4)
     assert [%{name: :z, version: 4}] = lifecycle(repo, List.last(z.uses).ast_node_id, [])
 
     # Bounded, and said so.
@@ -92,6 +101,18 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.LifecyclesTest do
              lifecycle(repo, {module, :f, 2}, name: :z, version: 4, values: 1)
 
     assert [%{complete: false}] = lifecycle(repo, {module, :f, 2}, name: :z, version: 4, events: 2)
+
+    # Among what was learnt of its function and its module; not of one that has no bindings recorded.
+    {:ok, insights} = SemanticEnricher.insights(repo, {module, :f, 2})
+    assert Enum.find(insights.variable_lifecycles, &(&1.variable_id == z.variable_id)) == z
+    refute is_map_key(insights.unknown, :variable_lifecycles)
+    {:ok, of_module} = SemanticEnricher.insights(repo, module)
+    assert length(of_module.variable_lifecycles) == length(all)
+
+    {:ok, %{variable_lifecycles: kept}} =
+      ASTRepository.get_function(repo, {module, :f, 2}, fields: [:variable_lifecycles])
+
+    assert z in kept
 
     # All of them by their ids.
     assert {:ok, %{} = lives} = Repository.fetch(repo, :variable_lifecycles)

@@ -113,7 +113,8 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.TimelinesTest do
     # One activation, with what its jumps went on as, and nothing after.
     own = timeline(repo, first.event.correlation_id)
     assert brief(own) == all |> brief() |> Enum.take(14)
-    assert own.ast_node_id == first.event.ast_node_id
+    assert own.ast_node_id == first.event.ast_node_id and not own.truncated
+    assert %{truncated: true, entries: [_, _, _]} = timeline(repo, first.event.correlation_id, limit: 3)
     assert brief(timeline(repo, first.event)) == brief(own)
 
     # A function, a clause, a module.
@@ -155,6 +156,23 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.TimelinesTest do
     end
   end
 
+  test "a jump into code that is not observed ends what is told of an activation", context do
+    %{repo: repo} = context
+
+    module =
+      observed(
+        "def top(x) do\n  y = mid(x)\n  {y, leaf(y)}\nend\ndef mid(x), do: Enum.sum(x)\ndef leaf(y), do: y",
+        context,
+        capture: [:args, :variables]
+      )
+
+    assert module.top([1, 2]) == {3, 3}
+    :ok = Capture.flush()
+    [_, %{event: mid} | _] = timeline(repo, self()).entries
+    assert [{0, :mid, [[1, 2]], :tail, nil}] = brief(timeline(repo, mid))
+    assert [{0, :mid, _, :tail, _}] = brief(timeline(repo, {module, :mid, 1}))
+  end
+
   test "what stands at a node is found there, of every kind, with its value", context do
     %{repo: repo} = context
 
@@ -188,6 +206,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.TimelinesTest do
     assert Macro.to_string(taken) == "{:answer, value}"
     {:ok, {:send, _, _}} = ASTRepository.get_ast_node(repo, hd(by_type.message_sent).ast_node_id)
     assert {:ok, [^bound]} = ASTRepository.get_correlated_events(repo, bound.ast_node_id)
+    assert [%{kind: :binding, event: ^bound, depth: 0}] = timeline(repo, bound.ast_node_id).entries
     clause_id = hd(by_type.branch).ast_node_id
     assert {:ok, inside} = ASTRepository.get_correlated_events(repo, clause_id)
     assert bound in inside and hd(by_type.branch) in inside

@@ -3,7 +3,7 @@
 use crate::capture::Capture;
 use crate::capture::gate::table::Owner;
 use crate::capture::gate::{Counts, Gate, Per, Settings};
-use crate::capture::points::PointInfo;
+use crate::capture::points::{FunctionKey, PointInfo, PointKind, Selection};
 
 /// What became of a gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,15 @@ pub struct GateReport {
     pub expires_at_ns: Option<u64>,
 }
 
+/// How much of the calls of a function was recorded since its gates were made.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Share {
+    /// What was asked for, 0.0 to 1.0: the least of its gates.
+    pub sampling: f64,
+    pub seen: u64,
+    pub passed: u64,
+}
+
 impl Gate {
     /// What became of it by `now`.
     pub fn status(&self, now: u64) -> Status {
@@ -59,6 +68,34 @@ impl Capture {
     pub fn gate_of(&self, literal: u64) -> Option<GateReport> {
         let number = self.gates.number_of(self.points.resolve(literal)?)?;
         self.report(Some(number)).pop()
+    }
+
+    /// `None` where no gate holds anything of the function's calls back. A gate that others share counts theirs, too.
+    pub fn share_of(&self, function: FunctionKey) -> Option<Share> {
+        if self.gates.is_empty() {
+            return None;
+        }
+        let points = self.points.matching(&Selection::Function(function));
+        let clauses = points
+            .iter()
+            .filter(|(_, point)| point.info.kind == PointKind::Clause);
+        let mut gates: Vec<u32> = clauses
+            .filter_map(|(dense, _)| self.gates.number_of(*dense))
+            .collect();
+        gates.sort_unstable();
+        gates.dedup();
+        let mut share = Share {
+            sampling: 1.0,
+            seen: 0,
+            passed: 0,
+        };
+        for gate in gates.iter().filter_map(|number| self.gates.at(*number)) {
+            let counts = gate.counts();
+            share.sampling = share.sampling.min(gate.settings().sampling.share());
+            share.seen += counts.seen();
+            share.passed += counts.passed;
+        }
+        (share.sampling < 1.0 || share.seen > share.passed).then_some(share)
     }
 
     /// All gates as they are now, or the one of this number.

@@ -3,6 +3,7 @@
 use crate::capture::clock::Ticks;
 use crate::capture::config::{CaptureConfig, Mode};
 use crate::capture::gate::rate::{Pace, Rate};
+use crate::capture::gate::tally::Refusal;
 
 /// Who goes first when rings fill up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -136,6 +137,17 @@ impl Settings {
             u64::from(capture.depth) << 32 | u64::from(capture.width),
             u64::from(capture.bytes) << 32 | u64::from(capture.time_ns),
         ]
+    }
+
+    /// What the first word alone says of an arrival for which chance has rolled this.
+    #[inline(always)]
+    pub(super) fn refuses_at_once(first: u64, roll: u32) -> Option<Refusal> {
+        if first & ENABLED == 0 {
+            return Some(Refusal::Disabled);
+        }
+        let chance_alone = first & (HAS_HITS | HAS_EXPIRY) == 0;
+        let sampling = Sampling(first & ((1 << 33) - 1));
+        (chance_alone && !sampling.takes(roll)).then_some(Refusal::SampledOut)
     }
 
     #[inline(always)]

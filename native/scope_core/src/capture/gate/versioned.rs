@@ -60,6 +60,19 @@ impl<const N: usize> Versioned<N> {
         }
     }
 
+    /// The first word alone, and the version that it belongs to.
+    #[inline(always)]
+    pub fn first(&self) -> (u64, u64) {
+        loop {
+            let version = self.version.load(Ordering::Acquire);
+            let word = self.buffers[(version & 1) as usize][0].load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if self.version.load(Ordering::Relaxed) == version {
+                return (version, word);
+            }
+        }
+    }
+
     /// The version now.
     #[inline]
     pub fn version(&self) -> u64 {
@@ -102,6 +115,7 @@ mod tests {
         for round in 1..10 {
             cell.write([round; 3]);
             assert_eq!(cell.read(), (round, [round; 3]));
+            assert_eq!(cell.first(), (round, round));
             assert_eq!(cell.version(), round);
         }
     }
@@ -123,6 +137,8 @@ mod tests {
                                 "{version} {words:?}"
                             );
                             assert!(version >= last, "time goes on");
+                            let (version, word) = cell.first();
+                            assert!(word == version && version >= last, "{word} {version}");
                             last = version;
                         }
                     })

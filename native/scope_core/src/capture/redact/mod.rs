@@ -18,55 +18,41 @@ use regex_lite::Regex;
 
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::numbered::numbered;
 
-/// Which rule withheld something. The number is what an encoded value carries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum Rule {
-    /// The key's name.
-    Key = 1,
-    /// The variable's name.
-    Name = 2,
-    /// Its struct's `Inspect` hides the field.
-    Inspect = 3,
-    /// Its schema declares the field secret.
-    Schema = 4,
-    /// The configuration names the struct.
-    Struct = 5,
-    /// Its struct is not classified yet.
-    Unclassified = 6,
-    /// A name and a value inside of a text.
-    Pair = 7,
-    Jwt = 8,
-    Bearer = 9,
-    /// A key or token of a known vendor.
-    ApiKey = 10,
-    CardNumber = 11,
-    PrivateKey = 12,
-    /// The password of a URL.
-    Url = 13,
-    /// A pattern of the configuration.
-    Pattern = 14,
+numbered! {
+    /// Which rule withheld something. The number is what an encoded value carries.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[repr(u8)]
+    pub enum Rule {
+        /// The key's name.
+        Key = 1,
+        /// The variable's name.
+        Name = 2,
+        /// Its struct's `Inspect` hides the field.
+        Inspect = 3,
+        /// Its schema declares the field secret.
+        Schema = 4,
+        /// The configuration names the struct.
+        Struct = 5,
+        /// Its struct is not classified yet.
+        Unclassified = 6,
+        /// A name and a value inside of a text.
+        Pair = 7,
+        Jwt = 8,
+        Bearer = 9,
+        /// A key or token of a known vendor.
+        ApiKey = 10,
+        CardNumber = 11,
+        PrivateKey = 12,
+        /// The password of a URL.
+        Url = 13,
+        /// A pattern of the configuration.
+        Pattern = 14,
+    }
 }
 
 impl Rule {
-    pub const ALL: [Rule; 14] = [
-        Rule::Key,
-        Rule::Name,
-        Rule::Inspect,
-        Rule::Schema,
-        Rule::Struct,
-        Rule::Unclassified,
-        Rule::Pair,
-        Rule::Jwt,
-        Rule::Bearer,
-        Rule::ApiKey,
-        Rule::CardNumber,
-        Rule::PrivateKey,
-        Rule::Url,
-        Rule::Pattern,
-    ];
-
     pub fn from_byte(byte: u8) -> Option<Rule> {
         Rule::ALL.into_iter().find(|rule| *rule as u8 == byte)
     }

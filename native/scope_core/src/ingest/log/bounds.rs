@@ -9,6 +9,13 @@ use crate::ingest::log::segment::{Body, Segment};
 const OPEN_ROW_BYTES: usize = 26;
 /// A segment's own structures, and its place among the others.
 const SEGMENT_BYTES: usize = size_of::<Segment>() + 32;
+/// The part of the log's bytes that indexes of what is on the disk may take.
+const INDEX_PART: usize = 4;
+/// The part of a log's bytes that is left to the allocator.
+const ALLOCATOR_PART: usize = 8;
+/// The parts of a log's bytes that packing a block may take, and blocks that were read back.
+const SPILLING_PART: usize = 16;
+pub(super) const READ_BACK_PART: usize = 16;
 /// A key in the tree of late rows.
 const LATE_ROW_BYTES: usize = 64;
 
@@ -61,9 +68,15 @@ impl Log {
     /// value of so many bytes in it.
     pub(super) fn keep_bounds(&mut self, value_bytes: usize) {
         let block = self.block_rows * OPEN_ROW_BYTES + self.block_blob_bytes.max(value_bytes);
-        let bytes = self.bounds.bytes.saturating_sub(self.beside.0 + block);
+        let bytes = self.own_bytes().saturating_sub(block);
         while self.closed_bytes() > bytes {
-            if !self.evict_from_memory() {
+            // A large disk is found again by indexes in memory: where they take too much of it, the oldest go with what
+            // they index, not the newest events.
+            let evicted = match self.disk_index_bytes > bytes / INDEX_PART {
+                true => self.evict_oldest(),
+                false => self.evict_from_memory(),
+            };
+            if !evicted {
                 break;
             }
         }
@@ -80,7 +93,7 @@ impl Log {
     /// So many bytes, and events, are kept beside the log: within its bounds.
     pub fn make_room_beside(&mut self, (bytes, events): (usize, u64)) {
         self.beside = (bytes, events);
-        while self.memory_bytes() + bytes > self.bounds.bytes && self.evict_from_memory() {}
+        while self.memory_bytes() > self.own_bytes() && self.evict_from_memory() {}
         while self.rows > 0 && self.rows + events > self.bounds.events && self.evict_oldest() {}
     }
 
@@ -156,7 +169,7 @@ impl Log {
             if self.building.blocks.is_empty() {
                 return false;
             }
-            self.seal();
+            self.seal_oldest_block();
         }
         let segment = self.sealed.remove(self.disk_segments);
         self.dropped(&segment);
@@ -171,6 +184,8 @@ impl Log {
         if segment.on_disk() {
             self.disk_rows -= rows;
             self.disk_segments -= 1;
+            let index = segment.memory_bytes();
+            self.disk_index_bytes = self.disk_index_bytes.saturating_sub(index);
         }
         if segment.index.late {
             self.forget_late(segment.first_event_id(), segment.end_event_id());
@@ -200,20 +215,38 @@ impl Log {
 
     /// The oldest segment in memory, when memory is short enough that it should go to the disk.
     pub fn next_to_spill(&self) -> Option<Arc<Segment>> {
-        let short = self.bounds.spills && self.memory_bytes() > self.own_bytes() / 4 * 3;
+        let short = self.is_short();
         let segment = self.sealed.get(self.disk_segments).filter(|_| short)?;
         segment.leave();
         Some(Arc::clone(segment))
     }
 
-    /// Whether memory is so short that spilling has to catch up at once.
-    pub fn is_tight(&self) -> bool {
-        self.memory_bytes() > self.own_bytes() / 8 * 7
+    /// Whether something should go to the disk.
+    pub(super) fn is_short(&self) -> bool {
+        self.bounds.spills && self.memory_bytes() > self.own_bytes() / 8 * 5
     }
 
-    /// What the log itself may take in memory.
+    /// Whether memory is so short that spilling has to catch up at once: a block and the largest value still fit.
+    pub fn is_tight(&self) -> bool {
+        self.memory_bytes() > self.own_bytes() / 4 * 3
+    }
+
+    /// Whether the writer should let something go to the disk now. Told once a block.
+    pub fn takes_wish_for_disk(&mut self) -> bool {
+        std::mem::take(&mut self.wants_disk)
+    }
+
+    /// What the log itself may take in memory: something is beside it; who spills packs blocks, and keeps some of those
+    /// that were read back; and the allocator has gaps between blocks of other sizes, which count for the system.
     fn own_bytes(&self) -> usize {
-        self.bounds.bytes.saturating_sub(self.beside.0)
+        let spilling = match self.bounds.spills {
+            true => self.bounds.bytes / SPILLING_PART + self.bounds.bytes / READ_BACK_PART,
+            false => 0,
+        };
+        let allocator = self.bounds.bytes / ALLOCATOR_PART;
+        self.bounds
+            .bytes
+            .saturating_sub(self.beside.0 + spilling + allocator)
     }
 
     /// A segment is on the disk now; false when it was dropped meanwhile.
@@ -230,6 +263,7 @@ impl Log {
         let moved = Segment { index, body };
         self.sealed_bytes = self.sealed_bytes.saturating_sub(segment.memory_bytes());
         self.sealed_bytes += moved.memory_bytes();
+        self.disk_index_bytes += moved.memory_bytes();
         self.disk_rows += moved.rows();
         self.disk_segments += 1;
         self.sealed.set(at, Arc::new(moved));

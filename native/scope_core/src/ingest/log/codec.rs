@@ -42,6 +42,17 @@ pub(crate) fn pack(raw: &[u8], into: &mut Vec<u8>) -> usize {
     into.len() - start
 }
 
+/// As many bytes as `encode` may append.
+pub(crate) fn packed_bytes_max(block: &Block) -> u64 {
+    let raw = raw_bytes_max(block);
+    (HEAD_BYTES + lz4_flex::block::get_maximum_output_size(raw)) as u64
+}
+
+/// As many bytes as a block takes before it is compressed: its columns as they are in memory, or wider.
+fn raw_bytes_max(block: &Block) -> usize {
+    block.memory_bytes() + block.rows() * 8 + 256
+}
+
 /// The block that `bytes` are, or why they are none.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Refused> {
     let head = bytes.get(..HEAD_BYTES).ok_or("it is too short")?;
@@ -75,9 +86,7 @@ fn checksum(raw_len: u32, packed: &[u8]) -> u64 {
 /// The content of a block: what is compressed.
 pub(crate) fn raw(block: &Block) -> Vec<u8> {
     let rows = block.rows();
-    let mut out = Writer(Vec::with_capacity(
-        rows * 26 + block.blobs.bytes.len() + 256,
-    ));
+    let mut out = Writer(Vec::with_capacity(raw_bytes_max(block)));
     let head = &block.head;
     out.word(head.rows);
     for long in [head.first_event_id, head.min_ns, head.max_ns, head.kinds] {

@@ -25,6 +25,8 @@ pub struct EventFilter {
     /// direction. Of an event that the log does not hold (any more), those with a larger, or smaller, id.
     pub after: Option<u64>,
     pub before: Option<u64>,
+    /// With ids between these, both included: what came to the log in that stretch, whenever it was.
+    pub ids: Option<(u64, u64)>,
     /// The newest first, instead of the oldest.
     pub newest_first: bool,
 }
@@ -84,8 +86,8 @@ impl Wanted {
             to_ns: filter.to_ns.unwrap_or(u64::MAX),
             after: None,
             before: None,
-            first_id: 0,
-            last_id: u64::MAX,
+            first_id: filter.ids.map_or(0, |(first, _)| first),
+            last_id: filter.ids.map_or(u64::MAX, |(_, last)| last),
             newest_first: filter.newest_first,
         }
     }

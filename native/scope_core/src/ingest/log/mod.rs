@@ -29,7 +29,7 @@ use crate::limits;
 
 pub use block::Blob;
 pub(crate) use block::{Block, LONG, NO_POINT, POINT_BITS, POINT_MASK, Row};
-pub(crate) use codec::{decode, encode};
+pub(crate) use codec::{decode, encode, packed_bytes_max};
 #[cfg(any(fuzzing, all(test, not(loom))))]
 pub(crate) use codec::{pack, raw};
 pub use disk::{Directory, Disk, DiskFile};
@@ -85,12 +85,15 @@ pub(crate) struct Log {
     /// Of them, in segments on the disk; and those segments, which come first.
     disk_rows: u64,
     disk_segments: usize,
+    /// What the indexes of those segments take in memory.
+    disk_index_bytes: usize,
     evicted: u64,
     late: u64,
     /// Keys of the late rows that are kept.
     late_rows: OrdSet<Key>,
-    /// The latest time logged.
+    /// The latest time logged, and one more than the largest id.
     max_ns: u64,
+    end_id: u64,
     /// What is appended now was recorded by an earlier VM.
     foreign: bool,
     /// Where a process was last filed: by the engine's number, checked against the word. So many at most.
@@ -100,6 +103,8 @@ pub(crate) struct Log {
     beside: (usize, u64),
     /// Values that alone were too large for the log: their events are there without.
     values_left_out: u64,
+    /// Memory is short: whoever writes should let something go to the disk before going on.
+    wants_disk: bool,
     /// Blocks ever begun: tells an entry of `filed` from one of an earlier block.
     generation: u64,
 }
@@ -122,18 +127,32 @@ impl Log {
             rows: 0,
             disk_rows: 0,
             disk_segments: 0,
+            disk_index_bytes: 0,
             evicted: 0,
             late: 0,
             late_rows: OrdSet::new(),
             max_ns: 0,
+            end_id: 0,
             foreign: false,
             filed: Vec::new(),
             filed_max: (bounds.bytes / 16 / size_of::<(u64, u16)>())
                 .clamp(64, limits::PROCESSES_MAX * 2),
             beside: (0, 0),
             values_left_out: 0,
+            wants_disk: false,
             generation: 0,
         }
+    }
+
+    /// One more than the id of the newest event; 0 when there was none.
+    pub fn end_event_id(&self) -> u64 {
+        let sealed = self
+            .sealed
+            .last()
+            .map_or(0, |segment| segment.end_event_id());
+        let built = self.building.blocks.last();
+        let built = built.map_or(0, |block| block.head.end_event_id());
+        self.end_id.max(sealed).max(built)
     }
 
     #[inline]
@@ -168,6 +187,7 @@ impl Log {
 
     #[inline]
     fn append_here(&mut self, entry: &Entry<'_>) {
+        self.end_id = entry.event_id + 1;
         if entry.at_ns < self.max_ns {
             self.append_late(entry);
         } else {
@@ -206,6 +226,7 @@ impl Log {
     fn begin_block(&mut self, event_id: u64, value_bytes: usize) {
         self.close_block();
         self.keep_bounds(value_bytes);
+        self.wants_disk = self.is_short();
         let mut open = OpenBlock::new(self.block_rows, event_id, self.max_ns);
         open.foreign = self.foreign;
         self.open = Some(open);
@@ -215,7 +236,8 @@ impl Log {
     fn close_block(&mut self) {
         if let Some(open) = self.open.take().filter(|open| open.len() > 0) {
             self.building.push(Arc::new(open.close()));
-            if self.building.is_full() {
+            // A segment of large values has fewer blocks: it is the unit that is dropped.
+            if self.building.is_full() || self.building.bytes > self.bounds.bytes / 8 {
                 self.seal();
             }
         }

@@ -249,14 +249,41 @@ impl Scan<'_, '_> {
         block: &Arc<Block>,
         segment: Option<&Arc<Segment>>,
     ) -> Result<ControlFlow<()>> {
+        let Some(sieve) = Sieve::new(self.wanted, block) else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let (first, end) = self.rows_within(block);
-        for at in first..end {
-            let row = if self.wanted.newest_first {
-                first + end - 1 - at
-            } else {
-                at
+        let mut done = first;
+        while done < end {
+            // A stretch of rows, counted from where reading begins.
+            let next = (done + STRETCH).min(end);
+            let (from, to) = match self.wanted.newest_first {
+                true => (first + end - next, first + end - done),
+                false => (done, next),
             };
-            if !self.takes(block, row) {
+            done = next;
+            if sieve.lets_through(block, from, to)
+                && self.rows(block, segment, &sieve, (from, to))?.is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn rows(
+        &mut self,
+        block: &Arc<Block>,
+        segment: Option<&Arc<Segment>>,
+        sieve: &Sieve,
+        (first, end): (usize, usize),
+    ) -> Result<ControlFlow<()>> {
+        for at in first..end {
+            let row = match self.wanted.newest_first {
+                true => first + end - 1 - at,
+                false => at,
+            };
+            if !self.takes(block, sieve, row) {
                 continue;
             }
             let key = (block.at.get(row), block.head.first_event_id + row as u64);
@@ -315,14 +342,15 @@ impl Scan<'_, '_> {
     }
 
     #[inline]
-    fn takes(&self, block: &Block, row: usize) -> bool {
+    fn takes(&self, block: &Block, sieve: &Sieve, row: usize) -> bool {
         let wanted = self.wanted;
         let word = block.point_kind[row];
         wanted.kinds >> (word >> POINT_BITS) & 1 != 0
             && wanted.has_point(word & POINT_MASK)
-            && wanted
-                .process
-                .is_none_or(|process| block.process_word(row) == process)
+            && sieve
+                .processes
+                .as_ref()
+                .is_none_or(|numbers| numbers.contains(&block.process[row]))
             && wanted
                 .token
                 .is_none_or(|token| block.token.get(row) == token)
@@ -360,6 +388,59 @@ pub(super) fn concerns(wanted: &Wanted, head: &BlockHead) -> bool {
             .token
             .is_none_or(|token| RingSpan::may_hold(&head.rings, token))
         && !(wanted.process.is_some() && head.foreign)
+}
+
+/// Rows that are looked at together before any of them is looked at by itself.
+const STRETCH: usize = 128;
+/// So many points, or numbers of a process, are looked for in a stretch.
+const SOUGHT: usize = 4;
+
+/// What is wanted in the terms of one block, for passing over stretches of rows of which none is: a column is compared as a
+/// whole, which is some twenty times as fast as row by row.
+struct Sieve {
+    points: Option<Vec<u32>>,
+    /// The block's numbers of the process; of one that comes and goes there may be several.
+    processes: Option<Vec<u16>>,
+}
+
+impl Sieve {
+    /// `None`: the block has no row that is wanted.
+    fn new(wanted: &Wanted, block: &Block) -> Option<Sieve> {
+        let processes = wanted.process.map(|word| {
+            let all = (0u16..).zip(&*block.processes);
+            let own = all.filter(|(_, process)| **process == word);
+            own.map(|(number, _)| number).collect::<Vec<u16>>()
+        });
+        let points = wanted.points.as_ref().map(|points| &points.list);
+        if processes.as_ref().is_some_and(Vec::is_empty) || points.is_some_and(Vec::is_empty) {
+            return None;
+        }
+        Some(Sieve {
+            points: points.filter(|points| points.len() <= SOUGHT).cloned(),
+            processes,
+        })
+    }
+
+    fn lets_through(&self, block: &Block, from: usize, to: usize) -> bool {
+        let processes = self.processes.as_ref();
+        let has_process = |number: &u16| has(&block.process[from..to], |one| one == *number);
+        let has_point = |point: &u32| {
+            has(&block.point_kind[from..to], |word| {
+                word & POINT_MASK == *point
+            })
+        };
+        processes.is_none_or(|numbers| numbers.len() > SOUGHT || numbers.iter().any(has_process))
+            && self
+                .points
+                .as_ref()
+                .is_none_or(|points| points.iter().any(has_point))
+    }
+}
+
+/// Without a way out in the middle, so that many are compared at a time.
+#[inline]
+fn has<T: Copy>(column: &[T], is: impl Fn(T) -> bool) -> bool {
+    column.iter().fold(false, |found, one| found | is(*one))
 }
 
 pub(super) fn in_time(wanted: &Wanted, min_ns: u64, max_ns: u64) -> bool {

@@ -1,6 +1,7 @@
 //! Bringing segments to the disk, block by block, by whoever ingests, outside of the log's lock.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::ingest::log::disk::{Disk, DiskFile};
 use crate::ingest::log::segment::{Body, Segment};
 use crate::ingest::log::spilled::{Shared, Spilled};
-use crate::ingest::log::{Log, encode};
+use crate::ingest::log::{Log, encode, packed_bytes_max};
 
 /// After a write that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -32,10 +33,13 @@ struct SpillFile {
     bytes: u64,
 }
 
-/// A segment on its way.
+/// A segment on its way, block by block: what is packed is never more than one of them.
 struct Job {
     segment: Arc<Segment>,
-    bytes: Vec<u8>,
+    file: Arc<dyn DiskFile>,
+    file_number: u64,
+    /// Where in the file the next block goes.
+    end: u64,
     /// Where each finished block begins, and its bytes.
     blocks: Vec<(u64, u32)>,
 }
@@ -71,24 +75,22 @@ impl Spiller {
                 }
             });
             self.let_go(oldest_file);
-            if let Some(segment) = next {
-                self.job = Some(Job {
-                    segment,
-                    bytes: Vec::new(),
-                    blocks: Vec::new(),
-                });
-            }
-            let Some(job) = &mut self.job else { return };
-            if !job.step() {
-                if !tight {
-                    return;
+            let begun = match next {
+                Some(segment) => self.begin(segment, &with),
+                None => Ok(()),
+            };
+            let Some(job) = &mut self.job else {
+                return begun.unwrap_or_else(|error| self.failed(error));
+            };
+            match job.step() {
+                Err(error) => {
+                    self.job = None;
+                    return self.failed(error.to_string());
                 }
-                continue;
+                Ok(true) => self.finish(&with),
+                Ok(false) => {}
             }
-            if let Some(job) = self.job.take() {
-                self.finish(job, &with);
-            }
-            if !tight || self.retry_at.is_some() {
+            if !tight {
                 return;
             }
         }
@@ -108,39 +110,43 @@ impl Spiller {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    fn finish(&mut self, job: Job, with: &impl Fn(&mut dyn FnMut(&mut Log))) {
-        match self.write(&job, with) {
-            Ok((file, file_number, at)) => {
-                let blocks = job.blocks.iter().map(|(start, len)| (at + start, *len));
-                let mut body = Some(Body::Disk(Spilled {
-                    file,
-                    file_number,
-                    blocks: blocks.collect(),
-                    shared: Arc::clone(&self.shared),
-                }));
-                with(&mut |log| {
-                    if let Some(body) = body.take() {
-                        log.spilled(&job.segment, body);
-                    }
-                });
-            }
-            Err(error) => {
-                self.shared.failures.fetch_add(1, Ordering::Relaxed);
-                *self.shared.last_error.lock() = Some(error);
-                self.retry_at = Some(Instant::now() + RETRY_AFTER);
-            }
+    /// What could not be written stays in memory, for as long as there is room.
+    fn failed(&mut self, error: String) {
+        self.shared.failures.fetch_add(1, Ordering::Relaxed);
+        *self.shared.last_error.lock() = Some(error);
+        self.retry_at = Some(Instant::now() + RETRY_AFTER);
+    }
+
+    fn finish(&mut self, with: &impl Fn(&mut dyn FnMut(&mut Log))) {
+        let Some(job) = self.job.take() else { return };
+        if let Some(last) = self.files.back_mut() {
+            last.bytes = job.end;
         }
+        let mut body = Some(Body::Disk(Spilled {
+            file: job.file,
+            file_number: job.file_number,
+            blocks: job.blocks.into(),
+            shared: Arc::clone(&self.shared),
+        }));
+        with(&mut |log| {
+            if let Some(body) = body.take() {
+                log.spilled(&job.segment, body);
+            }
+        });
         let bytes = self.disk_bytes();
         self.shared.disk_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Writes the segment, after making room for it. Where it is then: file, its number, position.
-    fn write(
+    /// Finds a place for a segment, after making room for as much as it can take.
+    fn begin(
         &mut self,
-        job: &Job,
+        segment: Arc<Segment>,
         with: &impl Fn(&mut dyn FnMut(&mut Log)),
-    ) -> Result<(Arc<dyn DiskFile>, u64, u64), String> {
-        let bytes = job.bytes.len() as u64;
+    ) -> Result<(), String> {
+        let Body::Memory(blocks) = &segment.body else {
+            return Ok(());
+        };
+        let bytes: u64 = blocks.iter().map(|block| packed_bytes_max(block)).sum();
         if bytes > self.bytes_max {
             return Err(format!(
                 "a segment of {bytes} bytes is more than the disk may take"
@@ -163,15 +169,18 @@ impl Spiller {
             });
             self.next_number += 1;
         }
-        let Some(last) = self.files.back_mut() else {
+        let Some(last) = self.files.back() else {
             return Err("no file".to_owned());
         };
-        let at = last.bytes;
         // What a failed write leaves behind is written over by the next.
-        let written = last.file.write_at(at, &job.bytes);
-        written.map_err(|error| error.to_string())?;
-        last.bytes += bytes;
-        Ok((Arc::clone(&last.file), last.number, at))
+        self.job = Some(Job {
+            file: Arc::clone(&last.file),
+            file_number: last.number,
+            end: last.bytes,
+            blocks: Vec::with_capacity(blocks.len()),
+            segment,
+        });
+        Ok(())
     }
 
     /// Closes all files.
@@ -184,15 +193,17 @@ impl Spiller {
 
 impl Job {
     /// One more block; whether it was the last.
-    fn step(&mut self) -> bool {
+    fn step(&mut self) -> io::Result<bool> {
         let Body::Memory(blocks) = &self.segment.body else {
-            return true;
+            return Ok(true);
         };
         if let Some(block) = blocks.get(self.blocks.len()) {
-            let start = self.bytes.len() as u64;
-            let len = encode(block, &mut self.bytes);
-            self.blocks.push((start, len as u32));
+            let mut bytes = Vec::new();
+            encode(block, &mut bytes);
+            self.file.write_at(self.end, &bytes)?;
+            self.blocks.push((self.end, bytes.len() as u32));
+            self.end += bytes.len() as u64;
         }
-        self.blocks.len() >= blocks.len()
+        Ok(self.blocks.len() >= blocks.len())
     }
 }

@@ -8,22 +8,32 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::ingest::log::block::Block;
+use crate::ingest::log::bounds::READ_BACK_PART;
 use crate::ingest::log::codec;
 use crate::ingest::log::disk::DiskFile;
 use crate::ingest::log::segment::Index;
 
-/// Blocks that were read back last: some 100 KB each.
-const KEPT: usize = 32;
+/// Blocks that were read back last: so many at most.
+const KEPT: usize = 64;
 
 /// What all spilled segments of a log share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    kept: Mutex<VecDeque<(u64, u64, Arc<Block>)>>,
+    kept: Mutex<Kept>,
+    /// Of the blocks that are kept.
+    kept_bytes_max: usize,
     pub read: AtomicU64,
     pub damaged: AtomicU64,
     pub failures: AtomicU64,
     pub disk_bytes: AtomicU64,
     pub last_error: Mutex<Option<String>>,
+}
+
+/// The latest last: file, position, block.
+#[derive(Debug, Default)]
+struct Kept {
+    blocks: VecDeque<(u64, u64, Arc<Block>)>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -74,27 +84,43 @@ impl Spilled {
 }
 
 impl Shared {
+    /// For a log of so many bytes.
+    pub fn new(log_bytes: usize) -> Self {
+        Shared {
+            kept_bytes_max: log_bytes / READ_BACK_PART,
+            ..Shared::default()
+        }
+    }
+
     fn find(&self, file: u64, at: u64) -> Option<Arc<Block>> {
         let kept = self.kept.lock();
-        let found = kept.iter().find(|entry| (entry.0, entry.1) == (file, at));
+        let mut newest_first = kept.blocks.iter().rev();
+        let found = newest_first.find(|entry| (entry.0, entry.1) == (file, at));
         found.map(|entry| Arc::clone(&entry.2))
     }
 
     fn keep(&self, file: u64, at: u64, block: &Arc<Block>) {
+        let bytes = block.memory_bytes();
+        if bytes > self.kept_bytes_max {
+            return;
+        }
+        let mut dropped = Vec::new();
         let mut kept = self.kept.lock();
-        let dropped = if kept.len() >= KEPT {
-            kept.pop_front()
-        } else {
-            None
-        };
-        kept.push_back((file, at, Arc::clone(block)));
+        while kept.blocks.len() >= KEPT || kept.bytes + bytes > self.kept_bytes_max {
+            let Some(oldest) = kept.blocks.pop_front() else {
+                break;
+            };
+            kept.bytes -= oldest.2.memory_bytes();
+            dropped.push(oldest);
+        }
+        kept.bytes += bytes;
+        kept.blocks.push_back((file, at, Arc::clone(block)));
         drop(kept);
         drop(dropped);
     }
 
     /// Bytes of the blocks that were read back last.
     pub fn memory_bytes(&self) -> usize {
-        let kept = self.kept.lock();
-        kept.iter().map(|entry| entry.2.memory_bytes()).sum()
+        self.kept.lock().bytes
     }
 }

@@ -150,7 +150,7 @@ pub fn execute(plan: &Plan<'_>, context: &Context<'_>) -> Result<Answer> {
     for (probe, _) in &probes {
         context.release(probe.bytes());
     }
-    finish(plan, sink, layout, counts, scanned, context)
+    finish(plan, sink, counts, scanned, context)
 }
 
 fn constants_hold(plan: &Plan<'_>, context: &Context<'_>) -> Result<bool> {
@@ -238,7 +238,6 @@ impl Sink {
 fn finish(
     plan: &Plan<'_>,
     sink: Sink,
-    layout: Layout,
     counts: Counts,
     scanned: u64,
     context: &Context<'_>,
@@ -271,7 +270,7 @@ fn finish(
         .sort
         .add(batch.rows, began.elapsed().as_nanos() as u64);
     counts.output.add(batch.rows, 0);
-    let columns = output(plan, &layout, batch, rows_of_tables);
+    let columns = output(plan, batch, rows_of_tables);
     Ok(Answer {
         names: select.items.iter().map(|item| item.name.clone()).collect(),
         rows: counts.output.rows.get() as usize,
@@ -286,7 +285,6 @@ fn finish(
 /// The collected columns are the items that are not late, in order.
 fn output(
     plan: &Plan<'_>,
-    _layout: &Layout,
     batch: Batch,
     mut rows_of_tables: Vec<(usize, Vec<i64>)>,
 ) -> Vec<AnswerColumn> {

@@ -5,6 +5,7 @@
 //! chain of operators is a deep tree, and is taken apart again by recursion.
 
 mod aggregates;
+mod expressions;
 mod lower;
 mod scope;
 

@@ -263,7 +263,7 @@ const EDGES: &[Column] = &[
     run("kind", Atom),
     run("written", Bool),
     run("observed", Bool),
-    run("count", Int),
+    run("calls", Int),
     run("file", Text),
     run("line", Int),
 ];
@@ -374,7 +374,7 @@ pub const TABLES: [TableInfo; 9] = [
         name: "edges",
         what: "who calls whom: as written, as observed, or both",
         columns: EDGES,
-        defaults: &["caller", "callee", "kind", "written", "observed", "count"],
+        defaults: &["caller", "callee", "kind", "written", "observed", "calls"],
     },
     TableInfo {
         name: "processes",

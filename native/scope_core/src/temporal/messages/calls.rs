@@ -6,7 +6,9 @@
 use ahash::AHashMap;
 
 use super::Message;
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
 use crate::temporal::happening::{Ending, Tag, What};
 use crate::temporal::window::Window;
 
@@ -17,7 +19,11 @@ enum Gone {
     Raised(u64),
 }
 
-pub(super) fn join(window: &Window, messages: &mut Vec<Message>) {
+pub(super) fn join(
+    window: &Window,
+    messages: &mut Vec<Message>,
+    budget: &Budget<'_>,
+) -> Result<()> {
     let mut receipts: AHashMap<u64, Vec<u32>> = AHashMap::new();
     let mut calls: Vec<u32> = Vec::new();
     for (number, message) in (0..).zip(messages.iter()) {
@@ -29,6 +35,7 @@ pub(super) fn join(window: &Window, messages: &mut Vec<Message>) {
     }
     let mut gone: Vec<bool> = vec![false; messages.len()];
     for number in calls {
+        budget.step()?;
         let call = messages[number as usize];
         let Some(receipts) = receipts.get(&call.sender) else {
             continue;
@@ -47,6 +54,7 @@ pub(super) fn join(window: &Window, messages: &mut Vec<Message>) {
     }
     let mut gone = gone.into_iter();
     messages.retain(|_| !gone.next().unwrap_or(false));
+    Ok(())
 }
 
 fn choose(

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use ahash::{AHashMap, AHashSet};
 
+use crate::error::Result;
 use crate::temporal::basis::Basis;
-use crate::temporal::happening::{Happening, Tag, What};
+use crate::temporal::budget::Budget;
+use crate::temporal::happening::{Ending, Happening, Tag, What};
 use crate::temporal::messages::{Message, calls};
 use crate::temporal::window::Window;
 
@@ -25,6 +27,8 @@ pub(super) struct Matcher<'w> {
     pub(super) messages: Vec<Message>,
     /// Sites whose send by the VM has not come, by sender.
     site: AHashMap<u64, u32>,
+    /// Processes that jumped, and have done nothing since.
+    jumped: AHashSet<u64>,
     /// Sent and not arrived (nor handled).
     under_way: AHashMap<Look, VecDeque<u32>>,
     pub(super) mailboxes: AHashMap<Look, Waiting>,
@@ -80,6 +84,7 @@ impl<'w> Matcher<'w> {
             window,
             messages: Vec::new(),
             site: AHashMap::new(),
+            jumped: AHashSet::new(),
             under_way: AHashMap::new(),
             mailboxes: AHashMap::new(),
             sends_since,
@@ -95,16 +100,22 @@ impl<'w> Matcher<'w> {
         }
     }
 
-    pub fn run(mut self) -> Vec<Message> {
+    pub fn run(mut self, budget: &Budget<'_>) -> Result<Vec<Message>> {
         let window = self.window;
         for (at, event) in (0..).zip(window.events()) {
+            budget.step()?;
             match event.what {
                 What::Site => self.at_site(at, event),
                 What::Sent => self.sent(at, event, false),
                 What::SentToNone => self.sent(at, event, true),
                 What::Arrived => self.arrived(at, event),
                 What::Handled => self.handled(at, event),
+                What::End(Ending::Tail) => {
+                    self.jumped.insert(event.process);
+                }
                 What::End(_) => self.left(event),
+                What::Enter { jumped: true } | What::Spawn => {}
+                _ if event.is_own() => self.went_on(event.process),
                 _ => {}
             }
         }
@@ -116,8 +127,9 @@ impl<'w> Matcher<'w> {
                 }
             }
         }
-        calls::join(self.window, &mut self.messages);
-        self.messages
+        budget.check()?;
+        calls::join(self.window, &mut self.messages, budget)?;
+        Ok(self.messages)
     }
 
     pub(super) fn add(&mut self, event: &Happening, sender: u64, receiver: u64) -> u32 {
@@ -140,6 +152,7 @@ impl<'w> Matcher<'w> {
     }
 
     fn at_site(&mut self, at: u32, event: &Happening) {
+        self.jumped.remove(&event.process);
         let number = self.add(event, event.process, event.peer);
         self.messages[number as usize].site = Some(at);
         self.messages[number as usize].timer = event.delayed;
@@ -157,11 +170,19 @@ impl<'w> Matcher<'w> {
 
     /// The activation of a site ends: what it meant to send, it has sent, or never will.
     fn left(&mut self, event: &Happening) {
+        self.went_on(event.process);
         if let Some(number) = self.site.get(&event.process) {
             let site = self.messages[*number as usize].site;
             if site.is_some_and(|site| self.window.event(site).token == event.token) {
                 self.site.remove(&event.process);
             }
+        }
+    }
+
+    /// A site in tail position sends after its activation has ended, and before its process does anything else.
+    fn went_on(&mut self, process: u64) {
+        if self.jumped.remove(&process) {
+            self.site.remove(&process);
         }
     }
 

@@ -22,7 +22,9 @@ mod tests;
 
 use ahash::AHashMap;
 
+use crate::error::Result;
 use crate::temporal::basis::Basis;
+use crate::temporal::budget::Budget;
 use crate::temporal::happening::Tag;
 use crate::temporal::window::Window;
 
@@ -79,15 +81,16 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub fn of(window: &Window) -> Self {
-        let all = matcher::Matcher::new(window).run();
+    /// Errors: `Timeout`.
+    pub fn of(window: &Window, budget: &Budget<'_>) -> Result<Self> {
+        let all = matcher::Matcher::new(window).run(budget)?;
         let mut of_event = AHashMap::new();
         for (number, message) in (0..).zip(&all) {
             for at in [message.site, message.sent, message.arrived, message.handled] {
                 at.map(|at| of_event.insert(at, number));
             }
         }
-        Messages { all, of_event }
+        Ok(Messages { all, of_event })
     }
 
     /// The message that an event tells of.

@@ -2,9 +2,9 @@
 
 use super::simulated::{Run, World, simulate};
 use super::{Message, Messages};
-use crate::temporal::Basis;
 use crate::temporal::happening::{Happening, Tag, What};
 use crate::temporal::window::Window;
+use crate::temporal::{Basis, Budget};
 
 #[derive(Default, Debug)]
 struct Score {
@@ -19,7 +19,7 @@ struct Score {
 /// Judges every message; an exact one that is not so fails at once.
 fn judge(run: &Run, gaps: bool) -> Score {
     let window = Window::new(run.events.clone(), gaps);
-    let messages = Messages::of(&window);
+    let messages = Messages::of(&window, &Budget::unlimited()).unwrap();
     let mut score = Score::default();
     let mut joined = std::collections::HashSet::new();
     for message in &messages.all {
@@ -185,7 +185,7 @@ fn event(id: u64, process: u64, what: What, key: u64, tag: Tag, peer: u64) -> Ha
 
 fn matched(events: Vec<Happening>) -> (Window, Vec<Message>) {
     let window = Window::new(events, false);
-    let messages = Messages::of(&window).all;
+    let messages = Messages::of(&window, &Budget::unlimited()).unwrap().all;
     (window, messages)
 }
 
