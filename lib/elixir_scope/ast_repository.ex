@@ -23,7 +23,6 @@ defmodule ElixirScope.ASTRepository do
   alias ElixirScope.ASTRepository.{
     ClauseMetrics,
     ContextRequest,
-    Fault,
     FunctionData,
     HybridContext,
     ImportResult,
