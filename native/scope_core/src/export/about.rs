@@ -1,7 +1,17 @@
 //! What every file says of itself: what it covers, what was lost, what was not recorded on purpose.
 
 use crate::export::Options;
-use crate::ingest::{EventFilter, RuntimeStore};
+use crate::ingest::{EventFilter, EventKind, RuntimeStore};
+
+/// What joins processes.
+const JOINING: [EventKind; 6] = [
+    EventKind::Sent,
+    EventKind::Received,
+    EventKind::MessageSent,
+    EventKind::MessageArrived,
+    EventKind::Spawn,
+    EventKind::Spawned,
+];
 
 /// What is known before the first event is written.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +26,8 @@ pub struct About {
     pub events_evicted: u64,
     /// Records that the capture dropped while this store was told, or activations whose end was lost.
     pub events_lost: u64,
+    /// Whether there is anything that joins processes.
+    pub joins: bool,
 }
 
 impl About {
@@ -31,6 +43,10 @@ impl About {
         };
         let first = one(false, &options.filter);
         let last = one(true, &options.filter);
+        let joining = EventFilter {
+            kinds: Some(JOINING.to_vec()),
+            ..options.filter.clone()
+        };
         let totals = store.totals();
         About {
             title: options.title.clone(),
@@ -40,6 +56,7 @@ impl About {
             events_kept: totals.events_kept,
             events_evicted: totals.events_evicted,
             events_lost: store.lost(),
+            joins: one(false, &joining).is_some(),
         }
     }
 

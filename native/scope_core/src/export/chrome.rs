@@ -32,7 +32,7 @@ pub struct Chrome {
     next_ns: u64,
     open: u64,
     last_ns: u64,
-    joins: Joins<Note>,
+    joins: Option<Joins<Note>>,
     flows: u64,
     /// By process, since when it has a scheduler, and since when it collects garbage; and on which tracks it was named.
     running: Vec<Option<u64>>,
@@ -59,7 +59,7 @@ impl Chrome {
             next_ns: 0,
             open: 0,
             last_ns: 0,
-            joins: Joins::new(false),
+            joins: None,
             flows: 0,
             running: Vec::new(),
             collecting: Vec::new(),
@@ -294,7 +294,7 @@ impl Exporter for Chrome {
         self.from_ns = about.from_ns.unwrap_or(0);
         let span = about.to_ns.unwrap_or(0).saturating_sub(self.from_ns);
         self.step_ns = (span / COUNTER_STEPS).max(1);
-        self.joins = Joins::new(about.events_lost > 0);
+        self.joins = about.joins.then(|| Joins::new(about.events_lost > 0));
         out.text(&format!(
             "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n\
              {{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":{CALLS},\"args\":{{\"name\":\"calls\"}}}}"
@@ -322,15 +322,19 @@ impl Exporter for Chrome {
             thread: process + 1,
             within: !self.replay.frames(process).is_empty(),
         };
-        let found = self.joins.take(item, note)?;
-        self.flows(found, out)?;
+        if let Some(joins) = &mut self.joins {
+            let found = joins.take(item, note)?;
+            self.flows(found, out)?;
+        }
         self.count(item.at_ns, out)
     }
 
     fn pass(&mut self, about: &About, out: &mut Sink<'_>) -> Result<Pass> {
         let open = self.replay.open();
-        let found = self.joins.finish()?;
-        self.flows(found, out)?;
+        if let Some(mut joins) = self.joins.take() {
+            let found = joins.finish()?;
+            self.flows(found, out)?;
+        }
         close_all(&self.replay, |process, mark| {
             out.text(&self.mark(process, &mark))
         })?;

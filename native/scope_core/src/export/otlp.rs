@@ -50,7 +50,7 @@ impl Otlp {
             spans: 0,
             traces: Vec::new(),
             jumped: Vec::new(),
-            joins: Some(Joins::new(false)),
+            joins: None,
             parents: AHashMap::new(),
             links: AHashMap::new(),
             wanted: AHashSet::new(),
@@ -287,7 +287,7 @@ fn attribute(text: &mut String, name: &str, kind: &str, value: impl FnOnce(&mut 
 
 impl Exporter for Otlp {
     fn begin(&mut self, about: &About, out: &mut Sink<'_>) -> Result<()> {
-        self.joins = Some(Joins::new(about.events_lost > 0));
+        self.joins = about.joins.then(|| Joins::new(about.events_lost > 0));
         out.text(
             "{\"resourceSpans\":[{\"scopeSpans\":[{\"scope\":{\"name\":\"elixir_scope\"},\"spans\":[",
         )
