@@ -127,10 +127,22 @@ defmodule ElixirScope.Integration.TimelineTaskTest do
   end
 
   test "points at places, and limits, are as they were said" do
-    {project, output} =
-      recorded_with(["--points", "Till.price/1 args when price > 3", "--points", "Till.nope/0 result"])
+    project = Project.new(files: @files, compilers: nil)
+    # A file has a point on each line.
+    Project.write(
+      project,
+      "points.txt",
+      "# dear ones\nTill.price/1 args when price > 3\n\nTill.nope/0 result\n"
+    )
 
-    assert output =~ "Nothing is recorded for the point Till.nope/0 result: no such function in Till."
+    args = ["elixir_scope.run", "--points", "points.txt", "--points", "Till:3 variables", "-e", "Till.demo()"]
+    {output, 0} = Project.mix(project, args)
+
+    assert output =~
+             "Nothing is recorded for the point points.txt:4: Till.nope/0 result: no such function in Till."
+
+    {text, 0} = Project.mix(project, ["elixir_scope.timeline", "--types", "binding"])
+    assert text =~ "sum = 7" and text =~ "sum = 200"
     {text, 0} = Project.mix(project, ["elixir_scope.timeline", "Till.price/1"])
     assert text =~ "Till.price({:cake, 4})"
     refute text =~ "{:tea, 3}"

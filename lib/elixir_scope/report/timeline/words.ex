@@ -162,5 +162,10 @@ defmodule ElixirScope.Report.Timeline.Words do
     _, _ -> inspect(value, limit: limit, printable_limit: printable, structs: false)
   end
 
-  defp one_line(text), do: String.replace(text, ~r/[\x00-\x1f\x7f]+/, " ")
+  # Text from a program must not steer the terminal.
+  defp one_line(text) do
+    if String.valid?(text),
+      do: String.replace(text, ~r/[\x{0}-\x{1F}\x{7F}-\x{9F}]+/u, " "),
+      else: Kernel.inspect(text)
+  end
 end
