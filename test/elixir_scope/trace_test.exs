@@ -35,13 +35,13 @@ defmodule ElixirScope.TraceTest do
   end
 
   defp stats(handle, name, arity) do
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, stats} = Native.runtime_function_stats(handle, {Target, name, arity})
     stats
   end
 
   defp kinds(handle) do
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, events} = Native.runtime_events(handle, 100_000)
     Enum.frequencies_by(events, & &1.kind)
   end
@@ -128,7 +128,7 @@ defmodule ElixirScope.TraceTest do
     send(caller, {:go, self()})
     assert_receive {:got, 7}, 5_000
     :ok = ElixirScope.untrace(trace)
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, events} = Native.runtime_events(handle, 1_000)
 
     assert [{:value, {Target, :calls_untraced, 1}}] =
@@ -153,7 +153,7 @@ defmodule ElixirScope.TraceTest do
       :ok = ElixirScope.untrace(trace)
     end
 
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, events} = Native.runtime_events(handle, 1_000)
     seen = for %{kind: :enter, mfa: {Target, :any, 1}} = event <- events, do: event.value
     assert [{:value, [{0, ^text}]}, cut, shape, nil] = seen
@@ -289,7 +289,7 @@ defmodule ElixirScope.TraceTest do
     end
 
     Process.exit(load, :kill)
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     stats = Capture.stats()
     assert stats.offered == stats.stored + stats.in_flight + Enum.sum(Map.values(stats.dropped))
     assert stats.began == stats.ended + stats.open
@@ -329,7 +329,7 @@ defmodule ElixirScope.TraceTest do
     # Rings of this machine's threads, and what the VM itself does meanwhile.
     assert resident_kb() - before_kb < 32 * 1024
     :ok = :sys.resume(collector)
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     before = stats(handle, :g, 1).calls
     for x <- 1..100, do: Target.g(x)
     assert stats(handle, :g, 1).calls == before + 100
