@@ -67,7 +67,7 @@ defmodule ElixirScope.Native do
   def trace_garbage_collection(_tag, _trace, _tracee, _what, _options), do: :ok
 
   # traces: gates of the tracer
-  def trace_open(_limits, _options), do: missing()
+  def trace_open(_limits, _options, _bounds), do: missing()
   def trace_stop(_id), do: missing()
   def trace_status(_id), do: missing()
   def trace_close(_id), do: missing()

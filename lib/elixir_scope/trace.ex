@@ -31,7 +31,11 @@ defmodule ElixirScope.Trace do
       exit, link, register), `:scheduling`, `:garbage_collection`
     * `:returns` - trace returns and exceptions of calls too (`true`). A traced function that calls itself in tail position
       needs three words of stack for each call then, which the limits bound
+    * `:return_to` - tell where it goes on after a traced function has ended, in code that is not traced, too: an event `:return_to`
+      whose value is `{module, function, arity}` (`false`). A tail call goes on further up than where it was written
     * `:values` - what is recorded of values: of `:arguments`, `:results`, `:messages` (nothing by default)
+    * `:capture_config` - how much of these values: `mode:` (`:full`, `:truncated`, `:shape`, `:off`), `depth:`, `width:`, `bytes:`,
+      `time_us:`, as for `ElixirScope.Capture.configure/2`
     * `:measure` - `:count`, `:time`, `:memory` (from OTP 26 on): counted by the VM for each of `:functions`, without
       any event; see `measured/1`
     * `:inherit` - processes that a traced process spawns are traced as well (`false`)

@@ -10,6 +10,8 @@ defmodule ElixirScope.TraceTest do
     def f(x) when x > 5, do: g(x) + 1
     def f(x), do: x
     def g(x), do: x * 2
+    def calls_untraced(x), do: g(x) + 1
+    def any(_), do: :ok
     def boom(x), do: raise(ArgumentError, "no #{x}")
     def loop(0), do: :done
     def loop(n), do: loop(n - 1)
@@ -33,13 +35,13 @@ defmodule ElixirScope.TraceTest do
   end
 
   defp stats(handle, name, arity) do
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, stats} = Native.runtime_function_stats(handle, {Target, name, arity})
     stats
   end
 
   defp kinds(handle) do
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     {:ok, events} = Native.runtime_events(handle, 100_000)
     Enum.frequencies_by(events, & &1.kind)
   end
@@ -118,6 +120,48 @@ defmodule ElixirScope.TraceTest do
 
     assert seen.message_sent == 1 and seen.spawn == 1 and seen.process_exit == 1
     assert seen[:scheduled_in] >= 1
+  end
+
+  test "where it goes on is told, in code that nobody traces, too", %{handle: handle} do
+    caller = spawn_link(fn -> receive do: ({:go, to} -> send(to, {:got, Target.calls_untraced(3)})) end)
+    {:ok, trace} = ElixirScope.trace({Target, :g, 1}, processes: caller, return_to: true)
+    send(caller, {:go, self()})
+    assert_receive {:got, 7}, 5_000
+    :ok = ElixirScope.untrace(trace)
+    :ok = Capture.flush(60_000)
+    {:ok, events} = Native.runtime_events(handle, 1_000)
+
+    assert [{:value, {Target, :calls_untraced, 1}}] =
+             for(%{kind: :return_to} = event <- events, do: event.value)
+
+    assert %{calls: 1, returned: 1} = stats(handle, :g, 1)
+  end
+
+  test "a trace has its own bounds of values", %{handle: handle} do
+    text = String.duplicate("long ", 60)
+
+    for {bounds, n} <- Enum.with_index([[], [bytes: 64], [mode: :shape], [mode: :off]]) do
+      {:ok, trace} =
+        ElixirScope.trace({Target, :any, 1},
+          processes: self(),
+          values: [:arguments],
+          returns: false,
+          capture_config: bounds
+        )
+
+      Target.any({n, text})
+      :ok = ElixirScope.untrace(trace)
+    end
+
+    :ok = Capture.flush(60_000)
+    {:ok, events} = Native.runtime_events(handle, 1_000)
+    seen = for %{kind: :enter, mfa: {Target, :any, 1}} = event <- events, do: event.value
+    assert [{:value, [{0, ^text}]}, cut, shape, nil] = seen
+    assert inspect(cut) =~ "long" and byte_size(inspect(cut)) < byte_size(text)
+    refute inspect(shape) =~ "long"
+
+    assert {:error, %{reason: :unknown}} =
+             ElixirScope.trace({Target, :any, 1}, processes: self(), capture_config: [size: 3])
   end
 
   test "a flood stops at the count, with a slack of one event a thread", %{handle: handle} do
@@ -245,7 +289,7 @@ defmodule ElixirScope.TraceTest do
     end
 
     Process.exit(load, :kill)
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     stats = Capture.stats()
     assert stats.offered == stats.stored + stats.in_flight + Enum.sum(Map.values(stats.dropped))
     assert stats.began == stats.ended + stats.open
@@ -285,7 +329,7 @@ defmodule ElixirScope.TraceTest do
     # Rings of this machine's threads, and what the VM itself does meanwhile.
     assert resident_kb() - before_kb < 32 * 1024
     :ok = :sys.resume(collector)
-    :ok = Capture.flush()
+    :ok = Capture.flush(60_000)
     before = stats(handle, :g, 1).calls
     for x <- 1..100, do: Target.g(x)
     assert stats(handle, :g, 1).calls == before + 100

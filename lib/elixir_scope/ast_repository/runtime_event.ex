@@ -80,7 +80,8 @@ defmodule ElixirScope.ASTRepository.RuntimeEvent do
   @calls [:call, :return, :tail, :error, :aborted, :lost]
   @within [:binding, :expression, :branch, :message_sent, :message_received, :exception, :custom, :note]
   @traced [:vm_message_sent, :vm_message_arrived, :vm_sent_to_none, :spawn, :spawned, :process_exit] ++
-            [:link, :unlink, :register, :unregister, :scheduled_in, :scheduled_out, :gc_begin, :gc_end]
+            [:link, :unlink, :register, :unregister, :scheduled_in, :scheduled_out, :gc_begin, :gc_end] ++
+            [:return_to]
   @types @calls ++ @within ++ @traced
 
   @doc """

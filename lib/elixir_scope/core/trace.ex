@@ -13,11 +13,11 @@ defmodule ElixirScope.Core.Trace do
 
   @doc """
   Opens a gate: `{:ok, id}`. `limits` is `{count, rate, window_ms, rate_ends, time_ms}`; `options` are of `:ends`,
-  `:arguments`, `:results`, `:messages`.
+  `:arguments`, `:results`, `:messages`; `bounds` is a map of those of values.
   """
-  def open(limits, options) do
+  def open(limits, options, bounds \\ %{}) do
     bits = Enum.reduce(options, 0, &(&2 ||| Keyword.fetch!(@bits, &1)))
-    Core.call(fn -> Native.trace_open(limits, bits) end)
+    Core.call(fn -> Native.trace_open(limits, bits, bounds) end)
   end
 
   def stop(id), do: Core.call(fn -> Native.trace_stop(id) end)

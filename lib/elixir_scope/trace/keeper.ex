@@ -66,7 +66,7 @@ defmodule ElixirScope.Trace.Keeper do
 
   @impl true
   def handle_call({:open, plan}, _from, traces) do
-    with {:ok, id} <- Core.Trace.open(plan.limits, plan.options),
+    with {:ok, id} <- Core.Trace.open(plan.limits, plan.options, plan.bounds),
          backend = backend(),
          {:ok, undo} <- set(backend, completed(plan), id) do
       owner = if is_pid(plan.owner), do: Process.monitor(plan.owner)

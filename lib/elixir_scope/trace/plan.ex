@@ -3,6 +3,7 @@ defmodule ElixirScope.Trace.Plan do
   # What a trace is to do, checked: everything is known before the VM is touched.
 
   alias ElixirScope.ASTRepository.Fault
+  alias ElixirScope.Capture.GateOptions
   alias ElixirScope.{Error, Suggest}
   alias ElixirScope.Instrumentation.Loader
   alias ElixirScope.Trace.Condition
@@ -13,6 +14,7 @@ defmodule ElixirScope.Trace.Plan do
             processes: [],
             flags: [],
             options: [],
+            bounds: %{},
             limits: nil,
             inherit: false,
             owner: nil,
@@ -24,7 +26,9 @@ defmodule ElixirScope.Trace.Plan do
     :flags,
     :measure,
     :returns,
+    :return_to,
     :values,
+    :capture_config,
     :inherit,
     :count,
     :rate,
@@ -49,6 +53,7 @@ defmodule ElixirScope.Trace.Plan do
          {:ok, measure} <- choices(given, :measure, [], @measures),
          :ok <- measurable(measure),
          {:ok, values} <- choices(given, :values, [], @values),
+         {:ok, bounds} <- GateOptions.changes(Keyword.take(given, [:capture_config])),
          {:ok, functions, skipped} <- functions(List.wrap(given[:functions])),
          {:ok, processes} <- processes(given, flags),
          {:ok, owner} <- owner(Keyword.get(given, :owner, self())),
@@ -61,8 +66,9 @@ defmodule ElixirScope.Trace.Plan do
          measured: if(measure == [], do: [], else: Enum.map(functions, &elem(&1, 0))),
          measure: measure,
          processes: processes,
-         flags: vm_flags(flags, measure, values) ++ if(given[:inherit], do: [:set_on_spawn], else: []),
+         flags: vm_flags(flags, measure, values, given) ++ if(given[:inherit], do: [:set_on_spawn], else: []),
          options: ends ++ values,
+         bounds: bounds,
          limits: limits,
          inherit: given[:inherit] == true,
          owner: owner,
@@ -168,12 +174,15 @@ defmodule ElixirScope.Trace.Plan do
 
   def otp, do: :erlang.system_info(:otp_release) |> List.to_integer()
 
-  defp vm_flags(flags, measure, values) do
+  defp vm_flags(flags, measure, values, given) do
     calls = if :calls in flags or measure != [], do: [:call], else: []
     arity = if calls != [] and :arguments not in values, do: [:arity], else: []
 
+    return_to = if :calls in flags and given[:return_to] == true, do: [:return_to], else: []
+
     calls ++
       arity ++
+      return_to ++
       Enum.flat_map(flags, fn
         :calls -> []
         :messages -> [:send, :receive]

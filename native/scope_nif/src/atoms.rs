@@ -88,6 +88,7 @@ rustler::atoms! {
     unlink,
     truncated,
     unregister,
+    return_to,
     value,
     variable,
     version,

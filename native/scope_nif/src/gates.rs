@@ -250,7 +250,7 @@ fn decode_per(per: Term<'_>) -> Result<Per> {
     }
 }
 
-fn decode_change(changes: Term<'_>, timing: Timing) -> Result<Change> {
+pub fn decode_change(changes: Term<'_>, timing: Timing) -> Result<Change> {
     let pairs =
         rustler::MapIterator::new(changes).ok_or_else(|| invalid("changes", "it is a map"))?;
     let (mut change, mut values) = (Change::default(), CaptureChange::default());

@@ -352,6 +352,7 @@ pub fn encode_event_kind(kind: EventKind) -> rustler::Atom {
         EventKind::ScheduledOut => atoms::scheduled_out(),
         EventKind::GcBegin => atoms::gc_begin(),
         EventKind::GcEnd => atoms::gc_end(),
+        EventKind::ReturnedTo => atoms::return_to(),
     }
 }
 

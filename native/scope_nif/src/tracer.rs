@@ -232,6 +232,11 @@ told!(call, told, {
         });
         let value = value.filter(|_| told.records(RESULTS));
         ended(&told, RecordKind::ForeignError, class, value);
+    } else if told.is(atoms::return_to()) {
+        // Where it went on, after a traced function ended: also in code that nobody traces.
+        blob::value(told.env, Some(told.what), &blob::BOUNDS, |blob| {
+            told.event(RecordKind::ReturnedTo, blob);
+        });
     }
 });
 
@@ -248,7 +253,7 @@ unsafe fn called(told: &Told) {
         let traced = told.traced(RecordKind::Enter, point);
         let ends = told.records(ENDS);
         let arguments = told.records(ARGUMENTS).then_some(last);
-        let _ = blob::arguments(told.env, arguments, |blob| {
+        let _ = blob::arguments(told.env, arguments, &told.trace.bounds(), |blob| {
             told.capture.foreign_enter(ring, traced, ends, blob)
         });
     }
@@ -267,7 +272,7 @@ unsafe fn ended(told: &Told, kind: RecordKind, reason: u32, value: Option<ErlNif
             reason,
             ..told.traced(kind, point)
         };
-        let _ = blob::value(told.env, value, |blob| {
+        let _ = blob::value(told.env, value, &told.trace.bounds(), |blob| {
             told.capture.foreign_end(ring, traced, blob)
         });
     }
@@ -280,8 +285,8 @@ told!(send, told, {
     };
     let to = told.option(atoms::extra());
     let to = to.map_or(0, |to| values::peer(told.env, to));
-    let value = told.records(MESSAGES);
-    blob::message(told.env, to, told.what, value, |blob| {
+    let bounds = told.records(MESSAGES).then(|| told.trace.bounds());
+    blob::message(told.env, to, told.what, bounds.as_ref(), |blob| {
         told.event(kind, Some(blob));
     });
 });
@@ -290,8 +295,8 @@ told!(receive, told, {
     // The sender, where the trace could ask for it.
     let from = told.option(atoms::match_spec_result());
     let from = from.and_then(|from| local_pid(told.env, from)).unwrap_or(0);
-    let value = told.records(MESSAGES);
-    blob::message(told.env, from, told.what, value, |blob| {
+    let bounds = told.records(MESSAGES).then(|| told.trace.bounds());
+    blob::message(told.env, from, told.what, bounds.as_ref(), |blob| {
         told.event(RecordKind::MessageArrived, Some(blob));
     });
 });
@@ -325,7 +330,7 @@ told!(procs, told, {
             blob::other(told.env, peer, how, |blob| told.event(kind, Some(blob)));
         }
         Some((_, kind)) => {
-            blob::value(told.env, Some(told.what), |blob| {
+            blob::value(told.env, Some(told.what), &told.trace.bounds(), |blob| {
                 told.event(kind, blob);
             });
         }
@@ -340,7 +345,7 @@ told!(running, told, {
         RecordKind::Out
     };
     let function = mfa(told.env, told.what).map(|_| told.what);
-    blob::value(told.env, function, |blob| {
+    blob::value(told.env, function, &blob::BOUNDS, |blob| {
         told.event(kind, blob);
     });
 });

@@ -6,8 +6,8 @@ use scope_core::capture::config::{CaptureConfig, Mode};
 use crate::atoms;
 use crate::values::{self, Head};
 
-/// What is recorded of a value.
-const BOUNDS: CaptureConfig = CaptureConfig::DEFAULT;
+/// What is recorded of a function's name.
+pub const BOUNDS: CaptureConfig = CaptureConfig::DEFAULT;
 const NOTHING: CaptureConfig = CaptureConfig {
     mode: Mode::Off,
     ..CaptureConfig::DEFAULT
@@ -17,11 +17,12 @@ const NOTHING: CaptureConfig = CaptureConfig {
 pub unsafe fn value<T>(
     env: *mut ErlNifEnv,
     value: Option<ErlNifTerm>,
+    bounds: &CaptureConfig,
     then: impl FnOnce(Option<&[u8]>) -> T,
 ) -> T {
     match value {
         // SAFETY: the term is of the environment of the NIF at hand, and nothing else is encoded before it is written.
-        Some(value) => then(Some(unsafe { values::encode(env, value, &BOUNDS) })),
+        Some(value) => then(Some(unsafe { values::encode(env, value, bounds) })),
         None => then(None),
     }
 }
@@ -30,11 +31,12 @@ pub unsafe fn value<T>(
 pub unsafe fn arguments<T>(
     env: *mut ErlNifEnv,
     list: Option<ErlNifTerm>,
+    bounds: &CaptureConfig,
     then: impl FnOnce(Option<&[u8]>) -> T,
 ) -> T {
     match list {
         // SAFETY: as above.
-        Some(list) => then(Some(unsafe { values::encode_list(env, list, &BOUNDS) })),
+        Some(list) => then(Some(unsafe { values::encode_list(env, list, bounds) })),
         None => then(None),
     }
 }
@@ -44,14 +46,14 @@ pub unsafe fn message<T>(
     env: *mut ErlNifEnv,
     peer: u64,
     message: ErlNifTerm,
-    wanted: bool,
+    wanted: Option<&CaptureConfig>,
     then: impl FnOnce(&[u8]) -> T,
 ) -> T {
     // SAFETY: as above.
     unsafe {
         let (key, tag) = values::message_key(env, message);
         let head = Head { peer, key, tag };
-        let bounds = if wanted { &BOUNDS } else { &NOTHING };
+        let bounds = wanted.unwrap_or(&NOTHING);
         then(values::encode_with(env, head, message, bounds))
     }
 }

@@ -7,11 +7,17 @@ use scope_core::capture::Capture;
 use scope_core::capture::traces::{self, Over, TraceLimits};
 
 use crate::capture::{capture, existing, ring};
-use crate::{atoms, error};
+use crate::{atoms, error, gates};
 
-/// `trace_open({count, rate, window_ms, rate_ends, time_ms}, options)`: `{:ok, id}`.
+/// `trace_open({count, rate, window_ms, rate_ends, time_ms}, options, bounds)`: `{:ok, id}`. `bounds` is a map as
+/// `capture_gates_set` takes it, of values.
 #[rustler::nif(schedule = "DirtyCpu")]
-fn trace_open<'a>(env: Env<'a>, limits: (u64, u64, u64, bool, u64), options: u64) -> Term<'a> {
+fn trace_open<'a>(
+    env: Env<'a>,
+    limits: (u64, u64, u64, bool, u64),
+    options: u64,
+    bounds: Term<'a>,
+) -> Term<'a> {
     let (count, rate, window_ms, rate_ends, time_ms) = limits;
     let limits = TraceLimits {
         count,
@@ -21,7 +27,15 @@ fn trace_open<'a>(env: Env<'a>, limits: (u64, u64, u64, bool, u64), options: u64
         time: Duration::from_millis(time_ms),
     };
     let capture = capture();
-    error::reply(env, capture.traces.open(&capture.clock, limits, options))
+    let open = || {
+        let change = gates::decode_change(bounds, capture.timing())?;
+        let bounds = change.apply(Default::default(), 0).capture;
+        let bounds = bounds.unwrap_or_default().clamped();
+        capture
+            .traces
+            .open_with(&capture.clock, limits, options, bounds)
+    };
+    error::reply(env, open())
 }
 
 /// Nothing more begins; what has begun may end.

@@ -98,6 +98,7 @@ defmodule ElixirScope.Report.Timeline.Words do
   defp within(%{event_type: :unlink} = event, _), do: "unlinked#{peer(" from ", event)}"
   defp within(%{event_type: :register} = event, _), do: "registered as #{recorded(event)}"
   defp within(%{event_type: :unregister} = event, _), do: "no longer registered as #{recorded(event)}"
+  defp within(%{event_type: :return_to} = event, _), do: "goes on in #{recorded(event)}"
   # What a caller brought.
   defp within(event, _code), do: "#{event.event_type || "event"}#{brought(event)}"
 

@@ -79,6 +79,30 @@ impl CaptureConfig {
         }
     }
 
+    /// The bounds in two words.
+    pub const fn to_words(self) -> [u64; 2] {
+        [
+            (self.mode as u64) << 48 | (self.depth as u64) << 32 | self.width as u64,
+            (self.bytes as u64) << 32 | self.time_ns as u64,
+        ]
+    }
+
+    #[inline(always)]
+    pub const fn from_words(words: [u64; 2]) -> CaptureConfig {
+        CaptureConfig {
+            mode: match words[0] >> 48 {
+                0 => Mode::Full,
+                1 => Mode::Truncated,
+                2 => Mode::Shape,
+                _ => Mode::Off,
+            },
+            depth: (words[0] >> 32) as u16,
+            width: words[0] as u32,
+            bytes: (words[1] >> 32) as u32,
+            time_ns: words[1] as u32,
+        }
+    }
+
     /// The same within what a value can ever have.
     #[inline]
     pub fn clamped(self) -> CaptureConfig {
@@ -95,5 +119,26 @@ impl CaptureConfig {
 impl Default for CaptureConfig {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_survive_their_words() {
+        for mode in [Mode::Full, Mode::Truncated, Mode::Shape, Mode::Off] {
+            let odd = CaptureConfig {
+                mode,
+                depth: u16::MAX,
+                width: u32::MAX,
+                bytes: 7,
+                time_ns: u32::MAX,
+            };
+            for config in [CaptureConfig::of(mode), odd] {
+                assert_eq!(CaptureConfig::from_words(config.to_words()), config);
+            }
+        }
     }
 }

@@ -64,6 +64,9 @@ numbered! {
         /// A trace is taken away; the payload is its number.
         TraceClosed = 47,
 
+        /// A traced function has ended, and this is where it went on: the function, or `undefined`.
+        ReturnedTo = 48,
+
         // Of the account of who reached what.
         /// The process begins to work for the owner in the payload; that owner's work ends.
         WorkBegin = 18,

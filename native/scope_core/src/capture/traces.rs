@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::capture::clock::{Clock, Ticks};
+use crate::capture::config::CaptureConfig;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -67,6 +68,8 @@ pub struct Trace {
     window_taken: AtomicU64,
     /// Whatever its opener says of it: what to record.
     options: AtomicU64,
+    /// How much of values.
+    bounds: [AtomicU64; 2],
 }
 
 impl Traces {
@@ -82,6 +85,17 @@ impl Traces {
     ///
     /// `LimitExceeded` when `TRACES_MAX` are open.
     pub fn open(&self, clock: &Clock, limits: TraceLimits, options: u64) -> Result<u64> {
+        self.open_with(clock, limits, options, CaptureConfig::DEFAULT)
+    }
+
+    /// As `open`, with bounds of the values that it records.
+    pub fn open_with(
+        &self,
+        clock: &Clock,
+        limits: TraceLimits,
+        options: u64,
+        bounds: CaptureConfig,
+    ) -> Result<u64> {
         let ticks = self.rate(clock);
         let mut generation = self.generations.lock();
         let free = |slot: &Trace| slot.id.load(Ordering::Relaxed) == 0;
@@ -108,6 +122,9 @@ impl Traces {
         slot.window_began.store(now, Ordering::Relaxed);
         slot.window_taken.store(0, Ordering::Relaxed);
         slot.options.store(options, Ordering::Relaxed);
+        for (slot, word) in slot.bounds.iter().zip(bounds.to_words()) {
+            slot.store(word, Ordering::Relaxed);
+        }
         // Last, and with release: who finds the trace finds its limits.
         slot.id.store(id, Ordering::Release);
         Ok(id)
@@ -228,6 +245,15 @@ impl Trace {
     #[inline(always)]
     pub fn options(&self) -> u64 {
         self.options.load(Ordering::Relaxed)
+    }
+
+    /// How much of a value it records.
+    #[inline(always)]
+    pub fn bounds(&self) -> CaptureConfig {
+        CaptureConfig::from_words([
+            self.bounds[0].load(Ordering::Relaxed),
+            self.bounds[1].load(Ordering::Relaxed),
+        ])
     }
 
     #[cold]

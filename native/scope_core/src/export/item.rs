@@ -55,7 +55,7 @@ impl From<Event> for Item {
 }
 
 /// The words of kinds, by number.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 29] = [
     "enter",
     "return",
     "tail",
@@ -84,6 +84,7 @@ const KINDS: [&str; 28] = [
     "scheduled_out",
     "gc_begin",
     "gc_end",
+    "return_to",
 ];
 
 /// The word of a kind, as every export writes it.

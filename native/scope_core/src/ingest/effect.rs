@@ -57,6 +57,8 @@ numbered! {
         ScheduledOut = 25,
         GcBegin = 26,
         GcEnd = 27,
+        /// A traced function has ended; the value is the function that goes on.
+        ReturnedTo = 28,
     }
 }
 
@@ -101,6 +103,7 @@ impl EventKind {
             RecordKind::Out => EventKind::ScheduledOut,
             RecordKind::GcBegin => EventKind::GcBegin,
             RecordKind::GcEnd => EventKind::GcEnd,
+            RecordKind::ReturnedTo => EventKind::ReturnedTo,
             _ => return None,
         })
     }

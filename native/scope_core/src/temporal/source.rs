@@ -161,7 +161,9 @@ fn what(kind: EventKind) -> What {
         EventKind::Unregister => What::Unregister,
         EventKind::ScheduledIn => What::In,
         EventKind::ScheduledOut => What::Out,
-        EventKind::Note | EventKind::GcBegin | EventKind::GcEnd => What::Other,
+        EventKind::Note | EventKind::GcBegin | EventKind::GcEnd | EventKind::ReturnedTo => {
+            What::Other
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::value::Value;
 const VALUE_BYTES: usize = 1024;
 
 /// The words of `RuntimeEvent.event_type`, by kind.
-pub const EVENT_TYPES: [&str; 28] = [
+pub const EVENT_TYPES: [&str; 29] = [
     "call",
     "return",
     "tail",
@@ -54,6 +54,7 @@ pub const EVENT_TYPES: [&str; 28] = [
     "scheduled_out",
     "gc_begin",
     "gc_end",
+    "return_to",
 ];
 
 const OUTCOMES: [&str; 6] = ["open", "returned", "tail", "error", "aborted", "lost"];
