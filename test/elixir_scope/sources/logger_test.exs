@@ -221,7 +221,7 @@ defmodule ElixirScope.Sources.LoggerTest do
           ended(pid)
         end)
 
-      assert crash = Enum.find(found, &(&1.type == :supervisor))
+      assert crash = Enum.find(found, &(&1.type == :supervisor and &1.context == :child_terminated))
       assert %{cut: true, child: %{id: :fails}, frames: frames} = crash
       assert is_list(frames)
       assert inspect(crash.reason) =~ "too_much"
