@@ -68,7 +68,7 @@ pub struct LogColumns<'a> {
     points: OnceCell<PointColumns>,
     pid_text: PidText<'a>,
     pids: RefCell<AHashMap<(u64, bool), Arc<[u8]>>>,
-    types: [u32; 28],
+    types: [u32; 29],
     outcomes: [u32; 6],
 }
 
