@@ -129,10 +129,9 @@ impl Reading<'_> {
             return Ok(None);
         }
         let (at_ns, number) = self.place_of_brought(cursor)?;
-        match u64::try_from(at_ns) {
-            Ok(at_ns) => logged.from_ns = logged.from_ns.max(at_ns.checked_add(1)),
-            // The log begins in 1970.
-            Err(_) => {}
+        // The log begins in 1970.
+        if let Ok(at_ns) = u64::try_from(at_ns) {
+            logged.from_ns = logged.from_ns.max(at_ns.checked_add(1));
         }
         Ok(Some((at_ns, number)))
     }

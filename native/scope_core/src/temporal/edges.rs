@@ -259,7 +259,7 @@ impl Builder<'_> {
                 let message = self.messages.of_event(at);
                 let seen = message.is_some_and(|message| message.handled.is_some());
                 // What a loop waits for in the middle of a message is none that it takes.
-                if !seen && !(along.in_order && event.tag == Tag::Reply) {
+                if !(seen || along.in_order && event.tag == Tag::Reply) {
                     along.unseen.push_back(at);
                 }
             }

@@ -60,7 +60,7 @@ fn flood(store: &RuntimeStore, what: Flood, most: &mut usize) {
                 at_ns: (1 << 60) + number * 50 - if random.one_in(500) { 900 } else { 0 },
                 process: (process % 1_000_000) as u32,
                 process_word: process,
-                token: 1 << 48 | number + 1,
+                token: (1 << 48) | (number + 1),
                 point: random.below(u64::from(POINTS)) as u32,
                 kind: EventKind::Enter,
                 inclusive_ns: 0,

@@ -27,7 +27,7 @@ fn kind(event_id: u64) -> EventKind {
 
 fn value(event_id: u64, out: &mut Vec<u8>) {
     out.clear();
-    if mixed(event_id) % 5 == 0 {
+    if mixed(event_id).is_multiple_of(5) {
         let bytes = (mixed(event_id) % 90) as usize;
         put_binary(out, &vec![event_id as u8; bytes]);
     }
@@ -64,7 +64,7 @@ fn write(store: &RuntimeStore, written: &AtomicU64) {
 }
 
 fn at_ns(event_id: u64) -> u64 {
-    1 << 60 | event_id * 7
+    (1 << 60) | (event_id * 7)
 }
 
 fn check(event: &Event) {

@@ -18,6 +18,9 @@ use crate::query::vector::Vector;
 /// Rows that are kept beyond what a limit lets through, before the surplus is thrown away.
 const SURPLUS: usize = 16 * 1024;
 
+/// Numbers of rows, by table.
+pub type RowNumbers = Vec<(usize, Vec<i64>)>;
+
 pub struct Collected {
     items: Vec<Expr>,
     keys: Vec<Expr>,
@@ -190,7 +193,7 @@ impl Collected {
     }
 
     /// The items of the rows that are asked for, and the numbers of those rows in their tables.
-    pub fn finish(mut self, context: &Context<'_>) -> Result<(Batch, Vec<(usize, Vec<i64>)>)> {
+    pub fn finish(mut self, context: &Context<'_>) -> Result<(Batch, RowNumbers)> {
         context.check()?;
         let mut batch = joined(std::mem::take(&mut self.pieces), self.width());
         if !self.keys.is_empty() {

@@ -186,10 +186,10 @@ fn write_value(value: &Value, key: &mut Vec<u8>) -> bool {
 }
 
 /// The columns that a condition equals to something, sorted, with what they are to equal. `indexable` says which.
-pub fn equalities<'h>(
-    hints: &'h [Hint],
+pub fn equalities(
+    hints: &[Hint],
     indexable: impl Fn(&str, &Value) -> bool,
-) -> (Vec<Arc<str>>, Vec<&'h Value>) {
+) -> (Vec<Arc<str>>, Vec<&Value>) {
     let mut found: BTreeMap<&str, (&Arc<str>, &Value)> = BTreeMap::new();
     for hint in hints {
         if let Hint::Compare(column, Comparison::Eq, value) = hint

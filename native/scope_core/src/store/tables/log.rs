@@ -62,12 +62,15 @@ const OUTCOMES: [&str; 6] = ["open", "returned", "tail", "error", "aborted", "lo
 /// How a process is written.
 pub type PidText<'a> = &'a dyn Fn(u64) -> String;
 
+/// Texts of processes, by word and whether it is of an earlier VM.
+type Pids = AHashMap<(u64, bool), Arc<[u8]>>;
+
 /// What both tables read.
 pub struct LogColumns<'a> {
     reading: Reading<'a>,
     points: OnceCell<PointColumns>,
     pid_text: PidText<'a>,
-    pids: RefCell<AHashMap<(u64, bool), Arc<[u8]>>>,
+    pids: RefCell<Pids>,
     types: [u32; EventKind::ALL.len()],
     outcomes: [u32; 6],
 }
@@ -217,7 +220,7 @@ impl Rows<'_> {
     }
 
     fn maybe_int(&self, of_row: impl Fn(usize) -> Option<i64>) -> Vector {
-        let values = self.each(|row| of_row(row));
+        let values = self.each(&of_row);
         let missing: Missing = values
             .contains(&None)
             .then(|| values.iter().map(Option::is_none).collect());
@@ -228,7 +231,7 @@ impl Rows<'_> {
     }
 
     fn maybe_float(&self, of_row: impl Fn(usize) -> Option<f64>) -> Vector {
-        let values = self.each(|row| of_row(row));
+        let values = self.each(&of_row);
         let missing: Missing = values
             .iter()
             .any(Option::is_none)
