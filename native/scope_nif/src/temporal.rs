@@ -27,8 +27,7 @@ type Care = (u64, bool);
 fn ask<T>(env: Env<'_>, care: Care, work: impl FnOnce(&Budget<'_>) -> Result<T>) -> Result<T> {
     let (timeout_ms, gated) = care;
     // SAFETY: the environment of the NIF call at hand, asked in its own thread.
-    let wanted =
-        || true || unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) != 0 };
+    let wanted = || unsafe { rustler::sys::enif_is_current_process_alive(env.as_c_arg()) != 0 };
     let mut budget = Budget::new(timeout_ms, &wanted);
     budget.gated = gated;
     work(&budget)
@@ -165,6 +164,7 @@ fn temporal_state<'a>(
 }
 
 /// The event that a step leads to: `{:ok, map | nil}`. In the process of the event, or (`global`) of all.
+#[allow(clippy::too_many_arguments)]
 #[rustler::nif(schedule = "DirtyCpu")]
 fn temporal_step<'a>(
     env: Env<'a>,
