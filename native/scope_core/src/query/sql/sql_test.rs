@@ -113,7 +113,7 @@ fn groups_have_figures() {
         ask(
             "select calls > 5, count(*) from functions where calls is not null group by calls > 5 order by 2, 1"
         ),
-        "true 2, false 2"
+        "false 2, true 2"
     );
 }
 
