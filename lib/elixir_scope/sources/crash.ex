@@ -47,18 +47,27 @@ defmodule ElixirScope.Sources.Crash do
   @spec of_caught(:error | :exit | :throw, term(), Exception.stacktrace()) :: t()
   def of_caught(kind, reason, stacktrace), do: new(:caught, kind, reason, stacktrace, %{pid: self()})
 
+  @doc "What is small in a crash. It is recorded before the rest, so that a large reason leaves it whole."
+  @spec facts(t()) :: map()
+  def facts(crash), do: Map.drop(crash, [:reason, :frames, :ancestors])
+
   @doc "The crash in the value of an event, whole or cut; `nil` when it is none."
   @spec of_value(term()) :: t() | nil
-  def of_value({source, _place, data}) when source in [:crash, :exception], do: recorded(data)
+  def of_value({source, place, data}) when source in [:crash, :exception], do: recorded(data, place)
 
   def of_value(%Truncated{kind: :tuple, kept: [source | rest]}) when source in [:crash, :exception],
-    do: recorded(Enum.at(rest, 1))
+    do: recorded(Enum.at(rest, 1), Enum.at(rest, 0))
 
   def of_value(_other), do: nil
 
-  defp recorded(%{type: _, reason: _, frames: frames} = whole) when is_list(frames), do: whole
+  defp recorded(%{type: _, reason: _, frames: frames} = whole, _place) when is_list(frames), do: whole
 
-  # Keys are recorded in their order, so what comes after a large reason may be missing: `:type` is.
+  defp recorded(cut, %{crash: %{} = facts}) when not is_struct(facts),
+    do: cut |> recorded() |> Map.merge(facts)
+
+  defp recorded(cut, _place), do: recorded(cut)
+
+  # What comes after a large reason may be missing.
   defp recorded(cut) do
     kept =
       case cut do

@@ -49,7 +49,7 @@ defmodule ElixirScope.Sources.Events do
       pid: note.pid,
       correlation_id: if(note.correlation_id != 0, do: note.correlation_id),
       event_id: note.event_id,
-      place: place,
+      place: Map.delete(place, :crash),
       data: data
     }
   end

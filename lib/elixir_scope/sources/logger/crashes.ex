@@ -72,7 +72,7 @@ defmodule ElixirScope.Sources.Logger.Crashes do
 
   defp record(%{level: level, meta: meta} = event, %{level: least, rate: rate}) do
     with true <- takes?(level, least), %{} = crash <- Crash.of_log(event), true <- Rate.pass?(rate) do
-      Note.put(:crash, Note.place(meta), crash)
+      Note.put(:crash, meta |> Note.place() |> Map.put(:crash, Crash.facts(crash)), crash)
     end
   end
 
