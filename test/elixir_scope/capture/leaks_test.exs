@@ -74,22 +74,25 @@ defmodule ElixirScope.Capture.LeaksTest do
   end
 
   test "what holds on to a repository's store is seen: the measure can fail" do
-    start = settled()
+    # What the VM gives back of earlier tests meanwhile may hide it, but not every time.
+    assert Enum.any?(1..3, fn _ ->
+             start = settled()
+             held = for _ <- 1..200, do: held()
+             grown = settled() - start
+             assert length(held) == 200
+             grown > @growth_max
+           end)
+  end
 
-    held =
-      for _ <- 1..200 do
-        {:ok, store} = Core.Runtime.new(1024 * 1024)
-        :ok = Capture.subscribe(store)
-        :ok = Capture.start()
-        for n <- 1..2_000, do: Probed.leaf(n)
-        :ok = Capture.stop()
-        :ok = Capture.flush()
-        Capture.unsubscribe(store)
-        store
-      end
-
-    assert settled() - start > @growth_max
-    assert length(held) == 200
+  defp held do
+    {:ok, store} = Core.Runtime.new(1024 * 1024)
+    :ok = Capture.subscribe(store)
+    :ok = Capture.start()
+    for n <- 1..2_000, do: Probed.leaf(n)
+    :ok = Capture.stop()
+    :ok = Capture.flush()
+    Capture.unsubscribe(store)
+    store
   end
 
   defp open_files, do: length(File.ls!("/proc/self/fd"))
