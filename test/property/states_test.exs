@@ -148,7 +148,7 @@ defmodule ElixirScope.Property.StatesTest do
     module = Twin.load(twin, :instrumented)
     {:ok, carried} = Instrumentation.Carrier.read(twin.instrumented)
     {:ok, _} = ElixirScope.Core.Capture.register_points(module, carried.build, carried.points)
-    {:ok, module: module}
+    {:ok, sample: module}
   end
 
   setup do
@@ -196,7 +196,7 @@ defmodule ElixirScope.Property.StatesTest do
 
   for seed <- 1..3 do
     test "the state of a server at any time is what :sys.get_state/1 said then (seed #{seed})", context do
-      %{repository: repository, module: module} = context
+      %{repository: repository, sample: module} = context
       :rand.seed(:exsss, {unquote(seed), 5, 9})
       {:ok, pid} = GenServer.start(module, unquote(seed))
 
@@ -223,7 +223,7 @@ defmodule ElixirScope.Property.StatesTest do
   end
 
   test "before, in and after every callback the state is the one that the program had", context do
-    %{repository: repository, module: module} = context
+    %{repository: repository, sample: module} = context
     :rand.seed(:exsss, {11, 5, 9})
     {:ok, pid} = GenServer.start(module, 11)
     for _ <- 1..80, do: op(pid)
@@ -267,7 +267,7 @@ defmodule ElixirScope.Property.StatesTest do
   defp state_of({:noreply, state, _}), do: state
 
   test "stack and variables are those that the program itself saw", context do
-    %{repository: repository, module: module} = context
+    %{repository: repository, sample: module} = context
 
     pid =
       spawn(fn ->
@@ -302,7 +302,7 @@ defmodule ElixirScope.Property.StatesTest do
   end
 
   test "of a name that is bound again every version is told, and what is held no more is said", context do
-    %{repository: repository, module: module} = context
+    %{repository: repository, sample: module} = context
     assert module.again(1) == 2
     :ok = Capture.flush()
     {:ok, calls} = TemporalBridge.get_events_for_process(repository, self(), types: [:call])
@@ -329,7 +329,7 @@ defmodule ElixirScope.Property.StatesTest do
     end
   end
 
-  test "steps visit every event once, and back again", %{repository: repository, module: module} do
+  test "steps visit every event once, and back again", %{repository: repository, sample: module} do
     pid =
       spawn(fn ->
         for n <- 1..3, do: module.work(n, n)

@@ -65,7 +65,7 @@ defmodule ElixirScope.Harmless.ReceiveTest do
       :code.purge(module)
     end)
 
-    %{module: module, binary: binary}
+    %{sample: module, binary: binary}
   end
 
   # Of each function, how often the place is marked, and how often it is used.
@@ -92,7 +92,7 @@ defmodule ElixirScope.Harmless.ReceiveTest do
   end
 
   test "an answer comes as fast behind a long queue, with everything recorded and traced",
-       %{module: module} = context do
+       %{sample: module} = context do
     {:ok, repository} = ASTRepository.new()
     :ok = Capture.subscribe(repository)
     :ok = Capture.start()

@@ -29,11 +29,11 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.BroughtTest do
       File.rm_rf!(dir)
     end)
 
-    %{module: module}
+    %{sample: module}
   end
 
   # Some hundred logged events with brought ones before, among, at the same nanosecond as, and after them.
-  setup %{module: module} do
+  setup %{sample: module} do
     {:ok, repo} = ASTRepository.new()
     :ok = Capture.subscribe(repo)
     :ok = Capture.start(overflow: :wait)
@@ -114,7 +114,7 @@ defmodule ElixirScope.ASTRepository.TemporalBridge.BroughtTest do
     assert some == Enum.take(all, 5)
   end
 
-  test "a page goes on from an event that is not kept any more", %{module: module} do
+  test "a page goes on from an event that is not kept any more", %{sample: module} do
     {:ok, repo} = ASTRepository.new(event_log: [events: 600])
     :ok = Capture.subscribe(repo)
     work = fn -> for(n <- 1..100, do: apply(module, :work, [n])) && Capture.flush() end
