@@ -149,7 +149,7 @@ rows =
   for {{name, text}, [rows, theirs]} <- Enum.zip(questions, duckdb) do
     result = Bench.ok!(ASTRepository.sql(repository, text, timeout: 60_000))
     if rows > 0 and rows != result.count, do: IO.puts("#{name}: #{result.count} rows, DuckDB has #{rows}")
-    ours = Bench.best(7, fn -> ASTRepository.sql(repository, text, timeout: 60_000) end)
+    ours = Bench.best(7, fn -> ASTRepository.sql(repository, text, timeout: 60_000, cache: false) end)
     [name, result.count, Bench.ns(ours), Bench.ns(theirs), Bench.ratio(ours, theirs)]
   end
 
